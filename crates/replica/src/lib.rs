@@ -1,0 +1,3 @@
+//! replica
+pub mod limits;
+pub mod storage;
