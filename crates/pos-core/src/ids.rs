@@ -19,7 +19,9 @@ pub enum IdError {
         found: String,
     },
     /// A name that is empty, too long, or holds characters outside the allowed set.
-    #[error("{found:?} is not a valid {what}: use 1 to {max} letters, digits, '-', '_', '.' or '/'")]
+    #[error(
+        "{found:?} is not a valid {what}: use 1 to {max} letters, digits, '-', '_', '.' or '/'"
+    )]
     BadName {
         /// Which kind of name this is.
         what: &'static str,

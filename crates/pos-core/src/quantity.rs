@@ -12,7 +12,9 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum QuantityError {
     /// Not a decimal number, or one with more than three places.
-    #[error("{0:?} is not a quantity: write a number with at most three decimal places, like 1.250")]
+    #[error(
+        "{0:?} is not a quantity: write a number with at most three decimal places, like 1.250"
+    )]
     NotAQuantity(String),
     /// Outside what a quantity can hold.
     #[error("the quantity is too large")]

@@ -49,9 +49,8 @@ impl UnitPrice {
         if value.is_sign_negative() && !value.is_zero() {
             return Err(UnitPriceError::Negative(value));
         }
-        let scaled = value
-            .checked_mul(Decimal::from(10_000))
-            .ok_or(UnitPriceError::Overflow(value))?;
+        let scaled =
+            value.checked_mul(Decimal::from(10_000)).ok_or(UnitPriceError::Overflow(value))?;
         if !scaled.is_integer() {
             return Err(UnitPriceError::TooPrecise(value));
         }
@@ -83,10 +82,8 @@ impl UnitPrice {
 
     /// The price of `quantity`, cut to minor units by `rounding`.
     pub fn extend(self, quantity: Quantity, rounding: Rounding) -> Result<Money, MoneyError> {
-        let exact = self
-            .to_decimal()
-            .checked_mul(quantity.to_decimal())
-            .ok_or(MoneyError::Overflow)?;
+        let exact =
+            self.to_decimal().checked_mul(quantity.to_decimal()).ok_or(MoneyError::Overflow)?;
         Money::round_from(exact, self.currency, rounding)
     }
 }

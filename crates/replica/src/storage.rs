@@ -159,8 +159,12 @@ pub trait Reads {
 
     /// Frames from `from` on, in order, until their payloads exceed `bytes` (at least one is
     /// returned if there is one). Damage is reported in place. Empty at the end of the stream.
-    fn scan(&self, stream: Stream, from: Ordinal, bytes: usize)
-    -> Result<Vec<Scanned>, StorageError>;
+    fn scan(
+        &self,
+        stream: Stream,
+        from: Ordinal,
+        bytes: usize,
+    ) -> Result<Vec<Scanned>, StorageError>;
 
     /// The value of a key of the map.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StorageError>;

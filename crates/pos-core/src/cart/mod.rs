@@ -1,5 +1,3 @@
 //! The cart: commands, decisions, view.
 mod view;
-pub use view::{
-    CartEdit, CartLine, CartStatus, CartView, Direction, LinePrice, LineProduct,
-};
+pub use view::{CartEdit, CartLine, CartStatus, CartView, Direction, LinePrice, LineProduct};
