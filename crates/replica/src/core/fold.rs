@@ -223,7 +223,7 @@ impl Replica {
             let author = Author::new(header.feed.device.as_bytes(), &incarnation);
             // Own edits are in the document already: the gate knows them and nothing happens.
             if let Some(open) = self.carts.get_mut(&cart)
-                && let Err(refusal) = open.document.apply_remote(raw, author)
+                && let Err(refusal) = open.document.apply_remote(raw, &author)
             {
                 let reason = refusal.to_string();
                 self.effect(Effect::Alarm(Alarm::ChangeRefused { entry: entry.id(), reason }));

@@ -239,12 +239,14 @@ impl Resume {
                 *slot = slot.saturating_add(sale.total.minor());
             }
             Record::ShiftOpened(shift) => {
-                self.open_shifts.insert(shift.register.clone(), id);
+                let register = shift.register.clone();
+                self.shift_numbers.insert(register.clone(), shift.number);
+                self.open_shifts.insert(register, (id, shift.business_date));
             }
             Record::ShiftClosed(closed) => {
-                let register = &closed.z_report.register;
+                let register = &closed.report.figures.register;
                 self.open_shifts.remove(register);
-                self.z_numbers.insert(register.clone(), closed.z_report.number);
+                self.z_numbers.insert(register.clone(), closed.report.number);
             }
             Record::StoreOpened(_)
             | Record::RegisterAssigned { .. }
