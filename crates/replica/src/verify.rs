@@ -178,8 +178,8 @@ impl Checker {
         stream: Stream,
         progress: &mut dyn FnMut(u64),
     ) -> Result<(), StorageError> {
-        for damage in reads.recovered(stream).torn.clone() {
-            self.open.push((damage, None));
+        if let Some(torn) = &reads.recovered(stream).torn {
+            self.open.push((torn.clone(), None));
         }
         let mut last_feed = None;
         let mut next = 0;
@@ -336,7 +336,7 @@ impl Checker {
     /// The published counters are computed apart from the books: the two must agree.
     fn stock(&mut self, replica: &Replica, reads: &dyn Reads) -> Result<(), CommandError> {
         let mut published = replica.published_stock(reads)?;
-        for (sku, quantity) in replica.books().stock() {
+        for (sku, quantity) in replica.books().all_on_hand() {
             self.result.products += 1;
             let shown = published.remove(sku).unwrap_or(0);
             if shown != quantity.thousandths() {

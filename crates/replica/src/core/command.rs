@@ -7,6 +7,7 @@ use pos_core::ids::{CartId, IdempotencyKey, OperatorId, RecordId, RegisterId};
 use pos_core::money::Money;
 use pos_core::price_book::ProductFields;
 use pos_core::product::Sku;
+use pos_core::quantity::{Quantity, QuantityError};
 use pos_core::record::Record;
 use pos_core::sale::SaleError;
 use pos_core::report::{ReportError, ZReport};
@@ -222,6 +223,17 @@ pub enum CommandError {
     /// A sum that does not hold.
     #[error(transparent)]
     Money(#[from] MoneyError),
+    /// The store does not sell what its books say is not there.
+    #[error("{sku} is out of stock (on hand: {on_hand}), and this store does not oversell it")]
+    OutOfStock {
+        /// The product.
+        sku: Sku,
+        /// What the books say.
+        on_hand: Quantity,
+    },
+    /// A quantity that does not hold.
+    #[error(transparent)]
+    Quantity(#[from] QuantityError),
     /// No room for anything new.
     #[error(
         "the disk of this till is almost full: open sales can be finished, new ones cannot be \

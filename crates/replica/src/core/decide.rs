@@ -1,6 +1,8 @@
 //! Commands: what each does, once the domain's rules agree.
 
 use pos_core::cart::{CartCommand, CartStatus};
+use std::collections::BTreeMap;
+
 use pos_core::business_date::BusinessDate;
 use pos_core::ids::{CartId, IdempotencyKey, OperatorId, RecordId, RegisterId};
 use pos_core::money::Money;
@@ -9,7 +11,9 @@ use pos_core::product::Sku;
 use pos_core::record::Record;
 use pos_core::sale::{self, Completion};
 use pos_core::shift::{ShiftClosed, ShiftOpened};
-use pos_core::store::StoreSettings;
+use pos_core::quantity::Quantity;
+use pos_core::stock::stock_movements;
+use pos_core::store::{OversellPolicy, StoreSettings};
 use pos_core::till::CashMovement;
 use pos_core::transaction::{ReceiptNumber, SaleTransaction};
 
@@ -19,7 +23,6 @@ use super::effect::{CommandId, Effect};
 use super::entry::{Entry, EntryId, Lane, OpClass, OpDraft};
 use super::identity::store_id;
 use super::keys;
-use super::kinds;
 use super::replica::Replica;
 use super::roster::RosterRecord;
 use crate::limits;
@@ -189,10 +192,9 @@ impl Replica {
             let chunk: Vec<ProductEdit> = edits
                 .by_ref()
                 .take(PRODUCTS_PER_ENTRY)
-                .map(|(sku, fields)| ProductEdit { edit: self.books.next_edit(&sku), sku, fields })
+                .map(|(sku, fields)| ProductEdit { edit: self.books.price_book().next_edit(&sku), sku, fields })
                 .collect();
             let record = Record::ProductsEdited(chunk);
-            self.check_books(core::slice::from_ref(&record))?;
             let ops = vec![super::write::record_op(&record)];
             last = Some(self.append_own(reads, at, Lane::Ledger, Vec::new(), ops)?);
         }
@@ -306,7 +308,21 @@ impl Replica {
 
     /// A store that blocks overselling refuses a sale its books say it cannot fill.
     fn refuse_oversell(&self, sale: &SaleTransaction) -> Result<(), CommandError> {
-        self.books.check_oversell(sale).map_err(CommandError::from)
+        let store_policy = self.settings()?.oversell;
+        let mut wanted: BTreeMap<Sku, Quantity> = BTreeMap::new();
+        for (sku, moved) in stock_movements(sale) {
+            let sum = wanted.entry(sku).or_default();
+            *sum = sum.checked_add(moved)?;
+        }
+        for (sku, moved) in wanted.into_iter().filter(|(_, moved)| moved.is_negative()) {
+            let product = self.books.price_book().product(&sku);
+            let policy = product.and_then(|product| product.oversell).unwrap_or(store_policy);
+            let on_hand = self.books.on_hand(&sku);
+            if policy == OversellPolicy::Block && on_hand.checked_add(moved)?.is_negative() {
+                return Err(CommandError::OutOfStock { sku, on_hand });
+            }
+        }
+        Ok(())
     }
 
     /// What a command with this name did the first time.
@@ -385,7 +401,7 @@ impl Replica {
     }
 
     fn serves(&self, register: &RegisterId) -> Result<(), CommandError> {
-        match self.books.register_device(register) {
+        match self.books.register_holder(register) {
             Some(device) if device == self.device => Ok(()),
             // During a rebuild the assignment may not be folded yet; having numbered receipts of
             // the register before proves it.

@@ -151,13 +151,15 @@ impl Replica {
     }
 
     fn broken_series(&self, found: &mut Vec<Exception>) {
-        for series in self.books.receipt_series() {
-            let register = &series.register;
+        for (register, _) in self.books.registers() {
+            let series = self.books.gapless(register);
             found.extend(series.duplicates.iter().map(|&counter| {
                 Exception::ReceiptNumberTwice { register: register.clone(), counter }
             }));
-            found.extend(series.gaps.iter().map(|&(first, last)| {
-                Exception::ReceiptNumbersMissing { register: register.clone(), first, last }
+            found.extend(series.gaps.iter().map(|gap| Exception::ReceiptNumbersMissing {
+                register: register.clone(),
+                first: gap.from,
+                last: gap.to,
             }));
         }
     }
