@@ -1,3 +1,4 @@
 //! replica
+pub mod documents;
 pub mod limits;
 pub mod storage;
