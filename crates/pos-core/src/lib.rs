@@ -12,6 +12,7 @@
 //! - [`record::Record`], every fact a shop keeps, and [`books::Books`], what all of them come to,
 //!   in whatever order they arrive.
 
+pub mod barcode;
 pub mod business_date;
 pub mod cart;
 pub mod cash_rounding;
