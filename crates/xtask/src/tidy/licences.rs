@@ -29,15 +29,14 @@ const BANNED: [(&str, &str); 3] = [
     ("native-tls", "rustls is the TLS stack"),
 ];
 
-/// Everything cargo would build on this platform, tests included. Offline: it was built just now.
+/// Everything cargo would build on this platform, tests included.
 pub(super) fn check(tree: &Tree) -> Vec<Violation> {
-    let mut command = cargo(tree, &["metadata", "--format-version", "1", "--offline", "--locked"]);
+    let mut command = cargo(tree, &["metadata", "--format-version", "1", "--locked"]);
     if let Some(host) = host(tree) {
         command.args(["--filter-platform", &host]);
     }
-    let failed = |what: String| {
-        vec![Violation::new("Cargo.toml", what, "make `cargo metadata --offline` work")]
-    };
+    let failed =
+        |what: String| vec![Violation::new("Cargo.toml", what, "make `cargo metadata` work")];
     match command.output() {
         Ok(output) if output.status.success() => {
             match serde_json::from_slice::<Value>(&output.stdout) {
