@@ -56,6 +56,7 @@ fn ensure(holds: bool, promise: impl Into<String>) -> Result<(), String> {
     if holds { Ok(()) } else { Err(promise.into()) }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "used as a function in map_err")]
 fn said(error: StorageError) -> String {
     error.to_string()
 }

@@ -13,8 +13,8 @@ use std::ops::Bound;
 use crate::journal::faults::{Failure, Faults, FaultyDisk, Op};
 use crate::journal::{Journal, Options, Place, StreamReport, small};
 use crate::storage::{
-    Batch, Frame, FrameKind, Ordinal, Reads, Recovered, Room, Scanned, Storage, StorageError,
-    Stream,
+    Batch, Frame, FrameKind, Ordinal, Pairs, Reads, Recovered, Room, Scanned, Storage,
+    StorageError, Stream,
 };
 
 /// Batches of the map that a power cut may still take back.
@@ -192,7 +192,7 @@ impl Reads for MemoryStorage {
         prefix: &[u8],
         after: Option<&[u8]>,
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StorageError> {
+    ) -> Result<Pairs, StorageError> {
         self.check_map()?;
         let from = match after {
             Some(after) if after >= prefix => Bound::Excluded(after),

@@ -167,6 +167,9 @@ pub enum Room {
     Scarce,
 }
 
+/// Keys and their values.
+pub type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// Reads, which the core may make while it handles an input.
 pub trait Reads {
     /// Number the next frame of `stream` will get.
@@ -198,7 +201,7 @@ pub trait Reads {
         prefix: &[u8],
         after: Option<&[u8]>,
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StorageError>;
+    ) -> Result<Pairs, StorageError>;
 }
 
 /// A disk.

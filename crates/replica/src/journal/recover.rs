@@ -10,7 +10,7 @@ use crate::storage::{Damage, Ordinal, Recovered, StorageError, Stream};
 
 /// Most copies of torn tails that are kept under one name.
 const COPIES_MAX: usize = 100;
-const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// The last segment, ready to be written to.
 pub(crate) struct Opened<F> {

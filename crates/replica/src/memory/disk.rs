@@ -167,12 +167,11 @@ fn surviving(pending: &[Pending], keep: Keep) -> Vec<Pending> {
             let to_border = SECTOR_BYTES - offset % SECTOR_BYTES;
             let size = (write.bytes.len() - at).min(usize::try_from(to_border).unwrap_or(1));
             let kept = match keep {
-                Keep::Nothing => 0,
                 Keep::Everything => size,
                 Keep::Bytes(_) if left >= size as u64 => size,
                 Keep::Sectors(mask) if (mask >> (sector % 64)) & 1 == 1 => size,
-                // Nothing behind the first sector that does not fit.
-                Keep::Bytes(_) | Keep::Sectors(_) => 0,
+                // Nothing behind the first sector that does not fit, either.
+                Keep::Nothing | Keep::Bytes(_) | Keep::Sectors(_) => 0,
             };
             left = if kept == 0 { 0 } else { left - (kept as u64).min(left) };
             sector = sector.wrapping_add(1);

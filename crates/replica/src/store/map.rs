@@ -21,7 +21,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::storage::{Batch, StorageError};
+use crate::storage::{Batch, Pairs, StorageError};
 use crate::store::os_disk::sync_folder;
 
 const CRC_BYTES: usize = 4;
@@ -190,7 +190,7 @@ impl Map {
     /// Closes a database that may be broken. Closing may panic or hang, so nobody waits for it.
     fn let_go(&mut self) {
         if let Some(db) = self.db.take() {
-            let close = move || drop(guarded(move || Ok(drop(db))));
+            let close = move || close(db);
             // Without a thread the database stays open in memory until the program ends.
             drop(std::thread::Builder::new().name("index-close".to_owned()).spawn(close));
         }
@@ -244,7 +244,7 @@ impl Map {
         prefix: &[u8],
         after: Option<&[u8]>,
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StorageError> {
+    ) -> Result<Pairs, StorageError> {
         let from = match after {
             Some(after) if after >= prefix => Bound::Excluded(after),
             _ => Bound::Included(prefix),
@@ -278,14 +278,21 @@ impl Map {
     }
 }
 
+/// Closes a database. What a panic leaves is found at the next opening.
+fn close(db: sled::Db) {
+    drop(guarded(move || {
+        drop(db);
+        Ok(())
+    }));
+}
+
 impl Drop for Map {
     fn drop(&mut self) {
         if self.broken.get().is_some() {
             self.let_go();
         } else if let Some(db) = self.db.take() {
-            // A good one is closed here, so that the folder can be opened again at once. What a
-            // panic leaves is found at the next opening.
-            drop(guarded(move || Ok(drop(db))));
+            // A good one is closed here, so that the folder can be opened again at once.
+            close(db);
         }
     }
 }

@@ -26,8 +26,8 @@ pub use os_disk::{OsDisk, OsFile};
 use crate::journal::disk::Disk;
 use crate::journal::{self, Journal, Place, StreamReport, small};
 use crate::storage::{
-    Batch, Frame, FrameKind, Ordinal, Reads, Recovered, Room, Scanned, Storage, StorageError,
-    Stream,
+    Batch, Frame, FrameKind, Ordinal, Pairs, Reads, Recovered, Room, Scanned, Storage,
+    StorageError, Stream,
 };
 use lock::{Lock, LockError};
 use map::Map;
@@ -191,7 +191,7 @@ impl<D: Disk> Reads for FileStorage<D> {
         prefix: &[u8],
         after: Option<&[u8]>,
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StorageError> {
+    ) -> Result<Pairs, StorageError> {
         self.map.list(prefix, after, limit)
     }
 }

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use crate::journal::disk::{Disk, DiskError, DiskFile};
 
 /// Written at once where a file system cannot reserve blocks.
-const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// A folder of real files. Only its owner may read them: the device key is among them.
 #[derive(Debug, Clone)]
