@@ -1,7 +1,7 @@
 //! One till on a disk in memory, through its public interface.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-mod support;
+mod shop;
 
 use pos_core::product::Sku;
 use pos_core::quantity::Quantity;
@@ -10,7 +10,7 @@ use replica::memory::Crash;
 use replica::node::Node;
 use replica::storage::{Reads, Storage, Stream};
 use replica::verify::verify;
-use support::{add, at, founded, identity, open_cart, pay, register, sell};
+use shop::{add, at, founded, identity, open_cart, pay, register, sell};
 
 #[test]
 fn a_sale_is_numbered_balanced_and_counted() {
@@ -18,7 +18,7 @@ fn a_sale_is_numbered_balanced_and_counted() {
     let first = sell(&mut till, 10, None);
     let second = sell(&mut till, 20, None);
     assert_eq!((first.number.counter(), second.number.counter()), (1, 2));
-    assert_eq!(first.transaction.total, support::gbp(849));
+    assert_eq!(first.transaction.total, shop::gbp(849));
     let on_hand = till.replica().books().on_hand(&Sku::new("85123a").unwrap());
     assert_eq!(on_hand, Quantity::from_units(-4).unwrap());
 }
@@ -40,7 +40,7 @@ fn a_paid_cart_never_becomes_open() {
     pay(&mut till, 12, cart, 100, None).unwrap();
     let again = pay(&mut till, 13, cart, 100, None).unwrap_err();
     assert!(matches!(again, CommandError::CartClosed { .. }), "{again}");
-    let command = support::item("A", "1.00", 1, pos_core::cart::Direction::Sale);
+    let command = shop::item("A", "1.00", 1, pos_core::cart::Direction::Sale);
     let edit = till.execute(at(14), replica::core::Command::EditCart { cart, command });
     assert!(matches!(edit.unwrap_err(), CommandError::CartClosed { .. }));
     assert!(till.query(|replica, disk| replica.open_carts(disk)).unwrap().is_empty());
