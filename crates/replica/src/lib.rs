@@ -1,3 +1,21 @@
-//! replica
+//! Makes domain facts durable, signed and shared.
+//!
+//! A device writes one signed feed; everything else is a fold. Read [`core::Entry`] (what is
+//! written), [`core::Replica`] (what decides) and [`node::Node`] (what drives it on a disk).
+//!
+//! - [`core`]: pure and sans-IO; time and randomness are arguments, writes are effects.
+//! - [`documents`]: carts, customers and published stock counters, each change behind a gate.
+//! - [`storage`]: what the core asks of a disk, with [`memory`] as its twin in memory and, with
+//!   the feature `store`, the real one.
+
+pub mod conformance;
+pub mod core;
+pub mod documents;
+pub mod journal;
 pub mod limits;
+pub mod memory;
+pub mod node;
 pub mod storage;
+#[cfg(feature = "store")]
+pub mod store;
+pub mod verify;

@@ -17,5 +17,42 @@ pub const MAP_BATCH_CHANGES_MAX: usize = 100_000;
 /// Longest small file, in bytes.
 pub const SMALL_FILE_BYTES_MAX: usize = 1 << 20;
 
+/// Longest entry, in bytes: it fits a frame.
+pub const ENTRY_BYTES_MAX: usize = 512 << 10;
+/// Longest header, in bytes.
+pub const HEADER_BYTES_MAX: usize = 64 << 10;
+/// Longest body of an op, in bytes. A sale of 5,000 lines fits.
+pub const BODY_BYTES_MAX: usize = 480 << 10;
+/// Most ops of one entry.
+pub const OPS_PER_ENTRY_MAX: usize = 64;
+/// Longest subject of an op, in bytes.
+pub const SUBJECT_BYTES_MAX: usize = 64;
+/// Most roster heads an entry names.
+pub const ROSTER_HEADS_MAX: usize = 16;
+/// Most dependencies an entry names.
+pub const DEPS_MAX: usize = 256;
+/// Most entries of one window of catch-up.
+pub const WINDOW_ENTRIES_MAX: usize = 4096;
+/// Most entries kept in memory while those before them are missing.
+pub const PARKED_ENTRIES_MAX: usize = 4096;
+/// Most devices a roster admits: a full mesh of 64 tills and some back offices.
+pub const ROSTER_DEVICES_MAX: usize = 256;
+/// Most feeds one revocation cuts.
+pub const CUTS_MAX: usize = 1024;
+/// Own Ledger bytes after which the till writes down what it needs to go on selling.
+pub const RESUME_EVERY_BYTES: u64 = 1 << 20;
+/// Longest time a Floor entry waits for its flush, in milliseconds.
+pub const FLOOR_FLUSH_MS: u64 = 20;
+/// Shortest time between two changes of a published stock counter, in milliseconds.
+pub const STOCK_PUBLISH_MS: u64 = 1000;
+/// Bytes of journal one step of a rebuild reads, so that a sale never waits long behind it.
+pub const REBUILD_STEP_BYTES: usize = 256 << 10;
+/// Most commands whose flush is awaited at once.
+pub const AWAITING_FLUSH_MAX: usize = 1024;
+/// Open carts kept in memory; the least recently used go back to the disk.
+pub const OPEN_CARTS_MAX: usize = 256;
+
+const _: () = assert!(ENTRY_BYTES_MAX <= FRAME_BYTES_MAX);
+const _: () = assert!(BODY_BYTES_MAX < ENTRY_BYTES_MAX);
 const _: () = assert!((FRAME_BYTES_MAX as u64) * 2 <= RESERVE_BYTES);
 const _: () = assert!(RESERVE_BYTES * 2 <= SEGMENT_BYTES);

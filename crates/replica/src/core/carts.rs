@@ -1,0 +1,171 @@
+//! Carts: documents edited by commands, in memory while they are used.
+
+use pos_core::cart::{CartCommand, CartView, decide};
+use pos_core::ids::{CartId, LineId, OperatorId, RecordId};
+
+use super::command::{CommandError, DocumentError, Moment};
+use super::entry::{Lane, OpClass, OpDraft};
+use super::keys;
+use super::kinds;
+use super::replica::{OpenCart, Replica};
+use crate::documents::{CartDocument, DocumentId};
+use crate::limits;
+use crate::storage::Reads;
+
+impl Replica {
+    /// Opens a cart. Its id derives from the entry that will carry its first change.
+    pub(super) fn open_cart(
+        &mut self,
+        reads: &dyn Reads,
+        at: Moment,
+        label: String,
+        operator: OperatorId,
+    ) -> Result<CartId, CommandError> {
+        self.settings()?;
+        self.ensure_life(reads, at)?;
+        let unique = self.unique();
+        let mut hasher = blake3::Hasher::new_derive_key("tillmesh cart v1");
+        hasher.update(&unique);
+        let mut bytes = [0; 16];
+        hasher.finalize_xof().fill(&mut bytes);
+        let cart = CartId::from_bytes(bytes);
+        let mut document = CartDocument::open(cart, 0).map_err(DocumentError::from)?;
+        let opened = document.apply_open(&self.author(), &operator, &label);
+        let raw = opened.map_err(DocumentError::from)?.ok_or(CommandError::NothingToDo)?;
+        self.keep_cart(cart, document);
+        self.write_change(reads, at, cart, raw)?;
+        Ok(cart)
+    }
+
+    /// Applies a command to a cart and says what it looks like then.
+    pub(super) fn change_cart(
+        &mut self,
+        reads: &dyn Reads,
+        at: Moment,
+        cart: CartId,
+        command: &CartCommand,
+    ) -> Result<CartView, CommandError> {
+        self.ensure_life(reads, at)?;
+        self.load_cart(reads, cart)?;
+        let line = self.fresh_line();
+        let author = self.author();
+        let view = self.cart_in_memory(cart)?.document.view();
+        let edits = decide(&view, self.books.price_book(), self.settings()?, command, line)?;
+        for edit in edits {
+            let document = &mut self.cart_in_memory(cart)?.document;
+            let raw = document.apply_edit(&author, &edit).map_err(DocumentError::from)?;
+            if let Some(raw) = raw {
+                self.write_change(reads, at, cart, raw)?;
+            }
+        }
+        Ok(self.cart_in_memory(cart)?.document.view())
+    }
+
+    /// A cart as it stands.
+    pub fn cart(&mut self, reads: &dyn Reads, cart: CartId) -> Result<CartView, CommandError> {
+        self.load_cart(reads, cart)?;
+        Ok(self.cart_in_memory(cart)?.document.view())
+    }
+
+    /// A cart and the heads of its document, which a sale names as what it paid.
+    pub(super) fn cart_and_heads(
+        &mut self,
+        reads: &dyn Reads,
+        cart: CartId,
+    ) -> Result<(CartView, Vec<RecordId>), CommandError> {
+        self.load_cart(reads, cart)?;
+        let open = self.cart_in_memory(cart)?;
+        let heads = open.document.heads().into_iter().map(RecordId::from_bytes).collect();
+        Ok((open.document.view(), heads))
+    }
+
+    /// The carts that are neither paid nor abandoned, on any till of the store.
+    pub fn open_carts(&mut self, reads: &dyn Reads) -> Result<Vec<CartView>, CommandError> {
+        let rows = self.overlay.list(reads, keys::OPEN_CARTS, usize::MAX)?;
+        let ids = rows.iter().filter_map(|(key, _)| {
+            let bytes = key.get(keys::OPEN_CARTS.len()..)?;
+            <[u8; 16]>::try_from(bytes).ok().map(CartId::from_bytes)
+        });
+        let mut carts = Vec::new();
+        for id in ids.collect::<Vec<_>>() {
+            let view = self.cart(reads, id)?;
+            if view.status != pos_core::cart::CartStatus::Abandoned {
+                carts.push(view);
+            }
+        }
+        Ok(carts)
+    }
+
+    fn write_change(
+        &mut self,
+        reads: &dyn Reads,
+        at: Moment,
+        cart: CartId,
+        raw: Vec<u8>,
+    ) -> Result<(), CommandError> {
+        let op = OpDraft {
+            kind: kinds::DOCUMENT_CHANGE,
+            class: OpClass::Change,
+            subject: DocumentId::cart(cart, 0).to_bytes().to_vec(),
+            body: raw,
+        };
+        self.append_own(reads, at, Lane::Floor, Vec::new(), vec![op])?;
+        Ok(())
+    }
+
+    /// Brings a cart into memory, from the changes the journal holds.
+    fn load_cart(&mut self, reads: &dyn Reads, cart: CartId) -> Result<(), CommandError> {
+        if self.carts.contains_key(&cart) {
+            return Ok(());
+        }
+        let changes = self.changes_of(reads, DocumentId::cart(cart, 0))?;
+        if changes.is_empty() {
+            return Err(match self.rebuilding() {
+                Some((done, total)) => CommandError::Rebuilding { done, total },
+                None => CommandError::UnknownCart(cart),
+            });
+        }
+        let mut document = CartDocument::open(cart, 0).map_err(DocumentError::from)?;
+        for (raw, author) in changes {
+            document.apply_remote(&raw, &author).map_err(DocumentError::from)?;
+        }
+        self.keep_cart(cart, document);
+        Ok(())
+    }
+
+    fn keep_cart(&mut self, cart: CartId, document: CartDocument) {
+        if self.carts.len() >= limits::OPEN_CARTS_MAX {
+            let oldest = self.carts.iter().min_by_key(|(_, open)| open.last_used);
+            if let Some(oldest) = oldest.map(|(id, _)| *id) {
+                self.carts.remove(&oldest);
+            }
+        }
+        self.carts.insert(cart, OpenCart { document, last_used: self.uses });
+    }
+
+    fn cart_in_memory(&mut self, cart: CartId) -> Result<&mut OpenCart, CommandError> {
+        self.uses = self.uses.saturating_add(1);
+        let uses = self.uses;
+        let open = self.carts.get_mut(&cart).ok_or(CommandError::UnknownCart(cart))?;
+        open.last_used = uses;
+        Ok(open)
+    }
+
+    /// A line id nobody else makes: the Lamport time of the entry that will add the line, and a
+    /// hash that tells this life of this device apart.
+    fn fresh_line(&self) -> LineId {
+        let mut bytes = [0; 16];
+        let (time, rest) = bytes.split_at_mut(8);
+        time.copy_from_slice(&self.lamport.saturating_add(1).to_be_bytes());
+        let author = *self.author().actor().as_bytes();
+        rest.copy_from_slice(author.first_chunk::<8>().unwrap_or(&[0; 8]));
+        LineId::from_bytes(bytes)
+    }
+
+    /// Bytes no other entry of any device has: the author and the next Lamport time.
+    fn unique(&self) -> Vec<u8> {
+        let mut bytes = self.author().actor().as_bytes().to_vec();
+        bytes.extend_from_slice(&self.lamport.saturating_add(1).to_be_bytes());
+        bytes
+    }
+}

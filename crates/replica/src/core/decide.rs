@@ -1,0 +1,436 @@
+//! Commands: what each does, once the domain's rules agree.
+
+use pos_core::cart::{CartCommand, CartStatus};
+use std::collections::BTreeMap;
+
+use pos_core::business_date::BusinessDate;
+use pos_core::ids::{CartId, IdempotencyKey, OperatorId, RecordId, RegisterId};
+use pos_core::money::Money;
+use pos_core::price_book::{ProductEdit, ProductFields};
+use pos_core::product::Sku;
+use pos_core::record::Record;
+use pos_core::sale::{self, Completion};
+use pos_core::shift::{ShiftClosed, ShiftOpened};
+use pos_core::quantity::Quantity;
+use pos_core::stock::stock_movements;
+use pos_core::store::{OversellPolicy, StoreSettings};
+use pos_core::till::CashMovement;
+use pos_core::transaction::{ReceiptNumber, SaleTransaction};
+
+use super::command::{Command, CommandError, Completed, Moment, Outcome};
+use super::durable::Durable;
+use super::effect::{CommandId, Effect};
+use super::entry::{Entry, EntryId, Lane, OpClass, OpDraft};
+use super::identity::store_id;
+use super::keys;
+use super::replica::Replica;
+use super::roster::RosterRecord;
+use crate::limits;
+use crate::storage::{Ordinal, Reads, Room, StorageError, Stream};
+
+/// Products edited by one entry: a bulk import is many of them.
+const PRODUCTS_PER_ENTRY: usize = 500;
+
+/// How a command is answered.
+enum Answer {
+    Now(Outcome),
+    WhenDurable(Ordinal, Outcome),
+}
+
+impl Replica {
+    pub(super) fn command(
+        &mut self,
+        reads: &dyn Reads,
+        at: Moment,
+        id: CommandId,
+        command: Command,
+    ) {
+        let answer = self.guard(&command).and_then(|()| self.decide(reads, at, command));
+        match answer {
+            Ok(Answer::Now(outcome)) => self.effect(Effect::Done { id, result: Ok(outcome) }),
+            Ok(Answer::WhenDurable(ordinal, outcome)) => {
+                self.answer_when_durable(id, Stream::OwnLedger, ordinal, outcome);
+            }
+            Err(error) => self.effect(Effect::Done { id, result: Err(error) }),
+        }
+        self.publish_if_due(reads, at);
+    }
+
+    /// What no command may go past.
+    fn guard(&self, command: &Command) -> Result<(), CommandError> {
+        if let Some(reason) = &self.stopped {
+            return Err(CommandError::Stopped(reason.clone()));
+        }
+        if self.waiting.len() >= limits::AWAITING_FLUSH_MAX {
+            return Err(CommandError::TooManyWaiting(self.waiting.len()));
+        }
+        let begins_something =
+            matches!(command, Command::OpenCart { .. } | Command::EditProducts(_));
+        if begins_something && self.room == Room::Scarce {
+            return Err(CommandError::DiskFull);
+        }
+        Ok(())
+    }
+
+    fn decide(
+        &mut self,
+        reads: &dyn Reads,
+        at: Moment,
+        command: Command,
+    ) -> Result<Answer, CommandError> {
+        match command {
+            Command::FoundStore { nonce, settings, register } => {
+                self.found(reads, at, nonce, *settings, register)
+            }
+            Command::EditProducts(edits) => self.edit_products(reads, at, edits),
+            Command::OpenShift { register, business_date, float, operator } => {
+                if self.resume.open_shifts.contains_key(&register) {
+                    return Err(CommandError::ShiftAlreadyOpen(register));
+                }
+                self.serves(&register)?;
+                let number = self.resume.next_shift_number(&register);
+                let wall_time = at.wall;
+                let shift =
+                    ShiftOpened { register, business_date, float, operator, number, wall_time };
+                self.record(reads, at, &Record::ShiftOpened(shift))
+            }
+            Command::CloseShift { register, counted, operator } => {
+                self.close_shift(reads, at, &register, counted, operator)
+            }
+            Command::MoveCash { register, kind, amount, reason, operator } => {
+                self.serves(&register)?;
+                let (shift, business_date) = self.shift_and_date(&register)?;
+                let (idempotency_key, wall_time) = (None, at.wall);
+                let movement = CashMovement {
+                    kind,
+                    register,
+                    shift,
+                    business_date,
+                    amount,
+                    reason,
+                    operator,
+                    idempotency_key,
+                    wall_time,
+                };
+                self.record(reads, at, &Record::CashMoved(movement))
+            }
+            Command::OpenCart { label, operator } => {
+                self.open_cart(reads, at, label, operator).map(Outcome::CartOpened).map(Answer::Now)
+            }
+            Command::EditCart { cart, command } => self.edit_cart(reads, at, cart, &command),
+            Command::StartPayment { cart, register, kind, amount } => {
+                self.serves(&register)?;
+                self.refuse_closed(reads, cart)?;
+                let wall_time = at.wall;
+                let record = Record::PaymentStarted { cart, amount, kind, register, wall_time };
+                self.record(reads, at, &record)
+            }
+            complete @ Command::CompleteCart { .. } => self.complete(reads, at, complete),
+            Command::ChangeRoster(record) => {
+                let op = roster_op(&record);
+                let (id, ordinal) =
+                    self.append_own(reads, at, Lane::Ledger, Vec::new(), vec![op])?;
+                self.effect(Effect::Flush(Stream::OwnLedger));
+                Ok(Answer::WhenDurable(ordinal, Outcome::Recorded(Durable::confirmed(id))))
+            }
+            Command::Record(record) => {
+                if let Some(key) = record.idempotency_key()
+                    && let Some(first) = self.answered(reads, key)?
+                {
+                    return Ok(Answer::Now(Outcome::Repeated(Durable::confirmed(first))));
+                }
+                self.record(reads, at, &record)
+            }
+        }
+    }
+
+    /// Writes one record and answers with its id.
+    fn record(
+        &mut self,
+        reads: &dyn Reads,
+        at: Moment,
+        record: &Record,
+    ) -> Result<Answer, CommandError> {
+        let (id, ordinal) =
+            self.append_records(reads, at, Vec::new(), core::slice::from_ref(record))?;
+        Ok(Answer::WhenDurable(ordinal, Outcome::Recorded(Durable::confirmed(id))))
+    }
+
+    fn found(
+        &mut self,
+        reads: &dyn Reads,
+        at: Moment,
+        nonce: [u8; 16],
+        settings: StoreSettings,
+        register: RegisterId,
+    ) -> Result<Answer, CommandError> {
+        if self.group.is_some() || self.resume.incarnation.is_some() {
+            return Err(CommandError::AlreadyFounded);
+        }
+        let op = roster_op(&RosterRecord::Founded { nonce });
+        self.ensure_life(reads, at)?;
+        self.group = Some(store_id(self.device, &nonce));
+        self.append_own(reads, at, Lane::Ledger, Vec::new(), vec![op])?;
+        let assigned = Record::RegisterAssigned { register, device: self.device };
+        let records = [Record::StoreOpened(settings), assigned];
+        let (id, ordinal) = self.append_records(reads, at, Vec::new(), &records)?;
+        self.write_resume();
+        self.effect(Effect::Flush(Stream::OwnLedger));
+        Ok(Answer::WhenDurable(ordinal, Outcome::Recorded(Durable::confirmed(id))))
+    }
+
+    fn edit_products(
+        &mut self,
+        reads: &dyn Reads,
+        at: Moment,
+        edits: Vec<(Sku, ProductFields)>,
+    ) -> Result<Answer, CommandError> {
+        self.settings()?;
+        let mut last = None;
+        let mut edits = edits.into_iter().peekable();
+        while edits.peek().is_some() {
+            let chunk: Vec<ProductEdit> = edits
+                .by_ref()
+                .take(PRODUCTS_PER_ENTRY)
+                .map(|(sku, fields)| ProductEdit { edit: self.books.price_book().next_edit(&sku), sku, fields })
+                .collect();
+            let record = Record::ProductsEdited(chunk);
+            let ops = vec![super::write::record_op(&record)];
+            last = Some(self.append_own(reads, at, Lane::Ledger, Vec::new(), ops)?);
+        }
+        let Some((id, ordinal)) = last else {
+            return Err(CommandError::NothingToDo);
+        };
+        self.effect(Effect::Flush(Stream::OwnLedger));
+        Ok(Answer::WhenDurable(ordinal, Outcome::Recorded(Durable::confirmed(id))))
+    }
+
+    /// Closes the shift with the next Z report, whose figures need all of the shift's sales.
+    fn close_shift(
+        &mut self,
+        reads: &dyn Reads,
+        at: Moment,
+        register: &RegisterId,
+        counted: Option<Money>,
+        operator: OperatorId,
+    ) -> Result<Answer, CommandError> {
+        if let Some((done, total)) = self.rebuilding() {
+            return Err(CommandError::Rebuilding { done, total });
+        }
+        let shift = self.open_shift(register)?;
+        let last = self.resume.z_numbers.get(register).copied().unwrap_or(0);
+        let report = self.books.x_report(shift)?.close(last.saturating_add(1), counted)?;
+        let record = Record::ShiftClosed(ShiftClosed {
+            shift,
+            counted,
+            report: report.clone(),
+            operator,
+            wall_time: at.wall,
+        });
+        let (_, ordinal) =
+            self.append_records(reads, at, vec![shift], core::slice::from_ref(&record))?;
+        let outcome = Outcome::ShiftClosed(Box::new(Durable::confirmed(report)));
+        Ok(Answer::WhenDurable(ordinal, outcome))
+    }
+
+    /// The open shift of a register and its business date, which its sales inherit.
+    fn shift_and_date(
+        &self,
+        register: &RegisterId,
+    ) -> Result<(RecordId, BusinessDate), CommandError> {
+        self.resume
+            .open_shifts
+            .get(register)
+            .copied()
+            .ok_or_else(|| CommandError::NoOpenShift(register.clone()))
+    }
+
+    fn edit_cart(
+        &mut self,
+        reads: &dyn Reads,
+        at: Moment,
+        cart: CartId,
+        command: &CartCommand,
+    ) -> Result<Answer, CommandError> {
+        self.refuse_closed(reads, cart)?;
+        let view = self.change_cart(reads, at, cart, command)?;
+        Ok(Answer::Now(Outcome::CartEdited(Box::new(view))))
+    }
+
+    fn complete(
+        &mut self,
+        reads: &dyn Reads,
+        at: Moment,
+        command: Command,
+    ) -> Result<Answer, CommandError> {
+        let Command::CompleteCart { cart, register, operator, tenders, idempotency_key, wall_time } =
+            command
+        else {
+            return Err(CommandError::NothingToDo);
+        };
+        if let Some(key) = &idempotency_key
+            && let Some(first) = self.answered(reads, key)?
+        {
+            return self.repeat_sale(reads, first);
+        }
+        self.serves(&register)?;
+        self.refuse_closed(reads, cart)?;
+        let (shift, business_date) = self.shift_and_date(&register)?;
+        let (view, cart_heads) = self.cart_and_heads(reads, cart)?;
+        if view.status == CartStatus::Abandoned {
+            return Err(CommandError::UnknownCart(cart));
+        }
+        let receipt_counter = self.last_receipt(&register).saturating_add(1);
+        let deps = tenders.iter().filter_map(|tender| tender.payment_id).collect();
+        let sale = sale::complete(Completion {
+                cart: &view,
+                cart_heads,
+                settings: self.settings()?,
+                register,
+                receipt_counter,
+                business_date,
+                shift,
+                operator,
+                idempotency_key,
+                wall_time: wall_time.unwrap_or(at.wall),
+                tenders: &tenders,
+        })?;
+        self.refuse_oversell(&sale)?;
+        let record = Record::TransactionCompleted(sale);
+        let (id, ordinal) =
+            self.append_records(reads, at, deps, core::slice::from_ref(&record))?;
+        let Record::TransactionCompleted(transaction) = record else {
+            return Err(CommandError::NothingToDo);
+        };
+        let completed = Durable::confirmed(completed(id, transaction));
+        Ok(Answer::WhenDurable(ordinal, Outcome::Completed(Box::new(completed))))
+    }
+
+    /// A store that blocks overselling refuses a sale its books say it cannot fill.
+    fn refuse_oversell(&self, sale: &SaleTransaction) -> Result<(), CommandError> {
+        let store_policy = self.settings()?.oversell;
+        let mut wanted: BTreeMap<Sku, Quantity> = BTreeMap::new();
+        for (sku, moved) in stock_movements(sale) {
+            let sum = wanted.entry(sku).or_default();
+            *sum = sum.checked_add(moved)?;
+        }
+        for (sku, moved) in wanted.into_iter().filter(|(_, moved)| moved.is_negative()) {
+            let product = self.books.price_book().product(&sku);
+            let policy = product.and_then(|product| product.oversell).unwrap_or(store_policy);
+            let on_hand = self.books.on_hand(&sku);
+            if policy == OversellPolicy::Block && on_hand.checked_add(moved)?.is_negative() {
+                return Err(CommandError::OutOfStock { sku, on_hand });
+            }
+        }
+        Ok(())
+    }
+
+    /// What a command with this name did the first time.
+    pub fn answered(
+        &self,
+        reads: &dyn Reads,
+        key: &IdempotencyKey,
+    ) -> Result<Option<RecordId>, CommandError> {
+        let found = self.overlay.get(reads, &keys::idempotency(key))?;
+        if let Some(id) = found.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok()) {
+            return Ok(Some(RecordId::from_bytes(id)));
+        }
+        // Until the index is whole, "not found" proves nothing, and a repeat must not double.
+        match self.rebuilding() {
+            Some((done, total)) => Err(CommandError::Rebuilding { done, total }),
+            None => Ok(None),
+        }
+    }
+
+    fn repeat_sale(&self, reads: &dyn Reads, first: RecordId) -> Result<Answer, CommandError> {
+        let sale = self.transaction(reads, first)?.ok_or(CommandError::KeyUsedOtherwise)?;
+        let durable = Durable::confirmed(completed(first, sale));
+        Ok(Answer::Now(Outcome::RepeatedSale(Box::new(durable))))
+    }
+
+    /// A completed transaction by its id.
+    pub fn transaction(
+        &self,
+        reads: &dyn Reads,
+        id: RecordId,
+    ) -> Result<Option<SaleTransaction>, StorageError> {
+        let Some(entry) = self.entry(reads, id)? else { return Ok(None) };
+        Ok(entry.ops().find_map(|(record, op, body)| {
+            match Record::decode(op.kind, body?) {
+                Ok(Record::TransactionCompleted(sale)) if record == id => Some(sale),
+                Ok(_) | Err(_) => None,
+            }
+        }))
+    }
+
+    /// The completed transactions that bear a receipt number: one, unless the register was
+    /// restored from a backup or cloned.
+    pub fn by_receipt(
+        &self,
+        reads: &dyn Reads,
+        register: &RegisterId,
+        counter: u64,
+    ) -> Result<Vec<Completed>, StorageError> {
+        let mut found = Vec::new();
+        for (key, _) in self.overlay.list(reads, &keys::receipts(register, counter), 64)? {
+            let Some(id) = keys::trailing_entry(&key) else { continue };
+            found.extend(self.transaction(reads, id)?.map(|sale| completed(id, sale)));
+        }
+        Ok(found)
+    }
+
+    /// An entry by its id.
+    pub fn entry(&self, reads: &dyn Reads, id: EntryId) -> Result<Option<Entry>, StorageError> {
+        let place = self.overlay.get(reads, &keys::entry(id))?;
+        let Some((stream, ordinal)) = place.as_deref().and_then(keys::parse_place) else {
+            return Ok(None);
+        };
+        let frame = reads.read(stream, ordinal)?;
+        Ok(Entry::decode(&frame.payload).ok())
+    }
+
+    pub(super) fn refuse_closed(
+        &self,
+        reads: &dyn Reads,
+        cart: CartId,
+    ) -> Result<(), CommandError> {
+        match self.cart_closed(reads, cart)? {
+            Some(by) => Err(CommandError::CartClosed { cart, by }),
+            None => Ok(()),
+        }
+    }
+
+    fn serves(&self, register: &RegisterId) -> Result<(), CommandError> {
+        match self.books.register_holder(register) {
+            Some(device) if device == self.device => Ok(()),
+            // During a rebuild the assignment may not be folded yet; having numbered receipts of
+            // the register before proves it.
+            None if self.resume.receipts.contains_key(register)
+                || self.resume.open_shifts.contains_key(register) =>
+            {
+                Ok(())
+            }
+            Some(_) | None => Err(CommandError::NotMyRegister(register.clone())),
+        }
+    }
+
+    /// The open shift of a register.
+    pub fn open_shift(&self, register: &RegisterId) -> Result<RecordId, CommandError> {
+        self.shift_and_date(register).map(|(shift, _)| shift)
+    }
+}
+
+fn roster_op(record: &RosterRecord) -> OpDraft {
+    OpDraft {
+        kind: record.kind(),
+        class: OpClass::Fact,
+        subject: Vec::new(),
+        body: postcard::to_stdvec(record).unwrap_or_default(),
+    }
+}
+
+fn completed(id: RecordId, transaction: SaleTransaction) -> Completed {
+    let number =
+        ReceiptNumber::new(transaction.register.clone(), transaction.receipt_counter, &id);
+    Completed { id, number, transaction }
+}

@@ -1,0 +1,92 @@
+//! Two digests. *Held*: which entries are here. *Meaning*: what they come to. Equal held with
+//! different meaning is an alarm: two replicas fold differently.
+
+use std::collections::BTreeMap;
+
+use pos_core::ids::CartId;
+
+use super::command::CommandError;
+use super::keys;
+use super::replica::Replica;
+use crate::documents::DocumentId;
+use crate::storage::Reads;
+
+/// A 16-byte digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Digest([u8; 16]);
+
+impl core::fmt::Display for Digest {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl Replica {
+    /// Digest of the entries held: ends and gaps of every feed.
+    pub fn held_digest(&self) -> Digest {
+        let mut hasher = blake3::Hasher::new_derive_key("tillmesh held v1");
+        for (feed, state) in self.feeds.iter() {
+            add(&mut hasher, &feed.to_key());
+            add(&mut hasher, &state.encode());
+        }
+        finish(&hasher)
+    }
+
+    /// Digest of what the entries come to: the books, what is kept aside, the open documents.
+    pub fn meaning_digest(&mut self, reads: &dyn Reads) -> Result<Digest, CommandError> {
+        let mut hasher = blake3::Hasher::new_derive_key("tillmesh meaning v1");
+        for (row, value) in self.books.rows() {
+            add(&mut hasher, &row);
+            add(&mut hasher, &value);
+        }
+        for (id, (reason, ..)) in &self.held {
+            add(&mut hasher, id.as_bytes());
+            add(&mut hasher, &postcard::to_stdvec(reason).unwrap_or_default());
+        }
+        for (document, heads) in self.document_heads(reads)? {
+            add(&mut hasher, &document.to_bytes());
+            for head in heads {
+                add(&mut hasher, &head);
+            }
+        }
+        Ok(finish(&hasher))
+    }
+
+    /// Digest of the stock on hand alone.
+    pub fn stock_digest(&self) -> Digest {
+        let mut hasher = blake3::Hasher::new_derive_key("tillmesh stock v1");
+        for (sku, quantity) in self.books.all_on_hand() {
+            add(&mut hasher, sku.as_str().as_bytes());
+            add(&mut hasher, &quantity.thousandths().to_le_bytes());
+        }
+        finish(&hasher)
+    }
+
+    /// The heads of every open cart.
+    fn document_heads(
+        &mut self,
+        reads: &dyn Reads,
+    ) -> Result<BTreeMap<DocumentId, Vec<[u8; 32]>>, CommandError> {
+        let mut heads = BTreeMap::new();
+        for (key, _) in self.overlay.list(reads, keys::OPEN_CARTS, usize::MAX)? {
+            let bytes = key.get(keys::OPEN_CARTS.len()..).unwrap_or_default();
+            let Ok(bytes) = <[u8; 16]>::try_from(bytes) else { continue };
+            let cart = CartId::from_bytes(bytes);
+            let (_, of_cart) = self.cart_and_heads(reads, cart)?;
+            let of_cart = of_cart.iter().map(|head| *head.as_bytes()).collect();
+            heads.insert(DocumentId::cart(cart, 0), of_cart);
+        }
+        Ok(heads)
+    }
+}
+
+fn add(hasher: &mut blake3::Hasher, bytes: &[u8]) {
+    hasher.update(&u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
+    hasher.update(bytes);
+}
+
+fn finish(hasher: &blake3::Hasher) -> Digest {
+    let mut digest = [0; 16];
+    hasher.finalize_xof().fill(&mut digest);
+    Digest(digest)
+}

@@ -1,0 +1,84 @@
+//! Where every feed ends. Entries may arrive in any order: a head is an entry that no other one
+//! follows, a gap is a predecessor that is named but not held, a fork is a feed with two heads.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::codec::{CodecError, Reader};
+use super::entry::{EntryId, Header};
+use super::identity::FeedId;
+
+/// Ends and gaps of one feed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FeedState {
+    /// Sequence number and id of each head; more than one is a fork.
+    pub heads: BTreeSet<(u64, EntryId)>,
+    /// Predecessors that are named but not held, with their sequence numbers.
+    pub missing: BTreeSet<(u64, EntryId)>,
+}
+
+impl FeedState {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        for set in [&self.heads, &self.missing] {
+            out.extend_from_slice(&u32::try_from(set.len()).unwrap_or(u32::MAX).to_le_bytes());
+            for (seq, id) in set {
+                out.extend_from_slice(&seq.to_le_bytes());
+                out.extend_from_slice(id.as_bytes());
+            }
+        }
+        out
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        let mut reader = Reader::new(bytes);
+        let mut sets = [BTreeSet::new(), BTreeSet::new()];
+        for set in &mut sets {
+            for _ in 0..reader.u32("feed ends")? {
+                let seq = reader.u64("feed seq")?;
+                set.insert((seq, EntryId::from_bytes(reader.array("feed head")?)));
+            }
+        }
+        reader.end()?;
+        let [heads, missing] = sets;
+        Ok(Self { heads, missing })
+    }
+}
+
+/// All feeds held.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Feeds(BTreeMap<FeedId, FeedState>);
+
+impl Feeds {
+    /// Counts an entry in. `previous_held` says whether the entry before it is held.
+    pub(crate) fn add(&mut self, header: &Header, id: EntryId, previous_held: bool) -> &FeedState {
+        let state = self.0.entry(header.feed).or_default();
+        if !state.missing.remove(&(header.seq, id)) {
+            state.heads.insert((header.seq, id));
+        }
+        if let Some(before) = header.seq.checked_sub(1).filter(|&seq| seq > 0) {
+            let was_head = state.heads.remove(&(before, header.previous));
+            if !was_head && !previous_held {
+                state.missing.insert((before, header.previous));
+            }
+        }
+        state
+    }
+
+    pub(crate) fn restore(&mut self, feed: FeedId, state: FeedState) {
+        self.0.insert(feed, state);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// All feeds, sorted.
+    pub fn iter(&self) -> impl Iterator<Item = (&FeedId, &FeedState)> {
+        self.0.iter()
+    }
+
+    /// One feed.
+    pub fn get(&self, feed: &FeedId) -> Option<&FeedState> {
+        self.0.get(feed)
+    }
+}

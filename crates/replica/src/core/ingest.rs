@@ -1,0 +1,127 @@
+//! The one path by which entries of others come in: push, catch-up, checkpoint, hub, USB stick.
+
+use thiserror::Error;
+
+use super::command::CommandError;
+use super::effect::Effect;
+use super::entry::{DecodeError, Entry, SignatureError};
+use super::identity::FeedId;
+use super::keys;
+use super::replica::Replica;
+use crate::limits;
+use crate::storage::{FrameKind, Reads, StorageError, Stream};
+
+/// Why a window of entries was refused as a whole. The sender is at fault, unless the disk is.
+#[derive(Debug, Error)]
+pub enum IngestError {
+    /// More entries than a window may have, or none.
+    #[error("a window has 1 to {limit} entries, this one has {found}")]
+    WindowSize {
+        /// Entries it has.
+        found: usize,
+        /// Entries it may have.
+        limit: usize,
+    },
+    /// An entry is not one.
+    #[error("entry {index} of the window: {error}")]
+    Malformed {
+        /// Which.
+        index: usize,
+        /// Why.
+        error: DecodeError,
+    },
+    /// It belongs to another store.
+    #[error("entry {0} of the window belongs to another store")]
+    OtherStore(usize),
+    /// Entries of two feeds, or out of sequence, or not chained.
+    #[error("entry {index} of the window does not follow the one before it in {feed}")]
+    NotChained {
+        /// Which.
+        index: usize,
+        /// Its feed.
+        feed: FeedId,
+    },
+    /// The last entry's signature does not fit: nothing in the window is vouched for.
+    #[error("the window does not end on a valid signature: {0}")]
+    Unsigned(#[from] SignatureError),
+    /// Our own disk.
+    #[error(transparent)]
+    Disk(#[from] StorageError),
+    /// Writing has stopped.
+    #[error(transparent)]
+    Refused(#[from] CommandError),
+}
+
+/// What became of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ingested {
+    /// Entries that are new here.
+    pub new: usize,
+    /// Entries that were here already.
+    pub known: usize,
+}
+
+impl Replica {
+    /// Takes in a window of consecutive entries of one feed. Checks are cheapest first; nothing
+    /// is stored unless the window ends on a valid signature, which vouches for all of it.
+    pub fn ingest(
+        &mut self,
+        reads: &dyn Reads,
+        window: &[&[u8]],
+    ) -> Result<Ingested, IngestError> {
+        let limit = limits::WINDOW_ENTRIES_MAX;
+        if window.is_empty() || window.len() > limit {
+            return Err(IngestError::WindowSize { found: window.len(), limit });
+        }
+        if let Some(reason) = self.stopped() {
+            return Err(CommandError::Stopped(reason.to_owned()).into());
+        }
+        let mut entries: Vec<Entry> = Vec::with_capacity(window.len());
+        for (index, bytes) in window.iter().enumerate() {
+            let entry = Entry::decode(bytes)
+                .map_err(|error| IngestError::Malformed { index, error })?;
+            let header = entry.header();
+            if self.store_id().is_some_and(|group| group != header.group) {
+                return Err(IngestError::OtherStore(index));
+            }
+            if let Some(before) = entries.last() {
+                let chained = before.header().feed == header.feed
+                    && before.header().seq.checked_add(1) == Some(header.seq)
+                    && before.id() == header.previous;
+                if !chained {
+                    return Err(IngestError::NotChained { index, feed: header.feed });
+                }
+            }
+            entries.push(entry);
+        }
+        if let Some(last) = entries.last() {
+            last.verify()?;
+        }
+        let mut result = Ingested::default();
+        for (entry, bytes) in entries.iter().zip(window) {
+            if self.holds(reads, entry)? {
+                result.known += 1;
+                continue;
+            }
+            let ordinal = self.append_frame(Stream::Others, FrameKind::Entry, bytes.to_vec());
+            self.fold(reads, Stream::Others, ordinal, entry)?;
+            result.new += 1;
+        }
+        if result.new > 0 {
+            self.effect(Effect::Flush(Stream::Others));
+        }
+        Ok(result)
+    }
+
+    /// Whether an entry is held: in the index, or own (own Floor entries are not indexed by id,
+    /// but their feeds are linear, so their numbers say).
+    fn holds(&self, reads: &dyn Reads, entry: &Entry) -> Result<bool, StorageError> {
+        let header = entry.header();
+        let own_life = header.feed.device == self.device() && Some(header.feed.incarnation) == self.life;
+        if own_life {
+            let end = self.ends.get(&header.feed.lane).map_or(0, |end| end.seq);
+            return Ok(header.seq <= end);
+        }
+        Ok(self.overlay.get(reads, &keys::entry(entry.id()))?.is_some())
+    }
+}

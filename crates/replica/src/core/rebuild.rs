@@ -1,0 +1,302 @@
+//! The map: loading it, following the journal with it, and rebuilding it while the till sells.
+
+use pos_core::books::Books;
+use serde::{Deserialize, Serialize};
+
+use super::effect::{Alarm, Effect};
+use super::entry::Entry;
+use super::feeds::FeedState;
+use super::identity::FeedId;
+use super::keys;
+use super::replica::{Replica, last_ordinal};
+use super::roster::{Roster, RosterEntry};
+use super::verdict::HeldBack;
+use crate::limits;
+use crate::storage::{Damage, FrameKind, Ordinal, Reads, Scanned, StorageError, Stream};
+
+/// Reads of the map in one go, in rows.
+const PAGE_ROWS: usize = 4096;
+/// The order streams are rebuilt in: what closes carts before what opens them.
+const ORDER: [Stream; 3] = [Stream::OwnLedger, Stream::Others, Stream::OwnFloor];
+
+/// How far the journal is folded into the map.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Applied {
+    version: u8,
+    /// First frame of each stream (in the order of [`Stream::ALL`]) that is not folded.
+    next: [Ordinal; 3],
+    rebuild: Option<Rebuild>,
+    lamport: u64,
+    published_from: Ordinal,
+    damage: Vec<SavedDamage>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct SavedDamage {
+    stream: u8,
+    first: Ordinal,
+    last: Ordinal,
+    place: String,
+    reason: String,
+}
+
+/// A rebuild that is running: what is left to fold below `target`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Rebuild {
+    next: [Ordinal; 3],
+    target: [Ordinal; 3],
+}
+
+const APPLIED_VERSION: u8 = 1;
+
+const fn slot(stream: Stream) -> usize {
+    match stream {
+        Stream::OwnLedger => 0,
+        Stream::OwnFloor => 1,
+        Stream::Others => 2,
+    }
+}
+
+impl Rebuild {
+    fn next_of(&self, stream: Stream) -> Ordinal {
+        self.next.get(slot(stream)).copied().unwrap_or(0)
+    }
+
+    fn target_of(&self, stream: Stream) -> Ordinal {
+        self.target.get(slot(stream)).copied().unwrap_or(0)
+    }
+
+    fn advance(&mut self, stream: Stream, to: Ordinal) {
+        if let Some(next) = self.next.get_mut(slot(stream)) {
+            *next = to;
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        Stream::ALL.iter().all(|&stream| self.next_of(stream) >= self.target_of(stream))
+    }
+
+    pub(super) fn progress(&self) -> (u64, u64) {
+        let total = self.target.iter().fold(0_u64, |sum, &target| sum.saturating_add(target));
+        let done = Stream::ALL.iter().fold(0_u64, |sum, &stream| {
+            sum.saturating_add(self.next_of(stream).min(self.target_of(stream)))
+        });
+        (done, total)
+    }
+}
+
+impl Replica {
+    /// Takes up the map at start: folds what the journal has more, or begins a rebuild.
+    pub(super) fn load_map(&mut self, reads: &dyn Reads) -> Result<(), StorageError> {
+        let journal = Stream::ALL.map(|stream| reads.next_ordinal(stream));
+        match self.read_map(reads, journal) {
+            Ok(Some(applied)) => {
+                self.lamport = self.lamport.max(applied.lamport);
+                self.published_from = applied.published_from;
+                self.rebuild = Some(Rebuild { next: applied.next, target: journal });
+                while self.rebuild.is_some() {
+                    self.rebuild_step(reads)?;
+                }
+                self.rebuild = applied.rebuild;
+                Ok(())
+            }
+            Ok(None) if journal.iter().all(|&next| next == 0) => Ok(()),
+            Ok(None) => {
+                self.begin_rebuild(reads, "it was lost or does not fit the journal".to_owned());
+                self.rebuild_step(reads)
+            }
+            Err(StorageError::MapBroken(reason)) => {
+                self.begin_rebuild(reads, reason);
+                self.rebuild_step(reads)
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Forgets all that is folded and folds the whole journal again, step by step.
+    pub(super) fn begin_rebuild(&mut self, reads: &dyn Reads, reason: String) {
+        self.books = Books::new();
+        self.feeds.clear();
+        self.roster = Roster::default();
+        self.held.clear();
+        self.carts.clear();
+        self.movements.clear();
+        self.published_from = 0;
+        // Waiting changes speak of a map that is gone; the rebuild makes them again.
+        drop(self.overlay.take());
+        let target = Stream::ALL.map(|stream| self.appended.get(&stream).copied().unwrap_or(0));
+        debug_assert!(self.all_flushed() || reads.next_ordinal(Stream::OwnLedger) > 0);
+        self.rebuild = Some(Rebuild { next: [0; 3], target });
+        self.effect(Effect::ResetMap);
+        self.effect(Effect::Alarm(Alarm::IndexRebuilding(reason)));
+    }
+
+    /// One bounded piece of the rebuild, when nothing else is to do.
+    pub(super) fn idle(&mut self, reads: &dyn Reads) {
+        if self.rebuild.is_none() {
+            return;
+        }
+        if let Err(error) = self.rebuild_step(reads) {
+            match error {
+                StorageError::MapBroken(reason) => self.begin_rebuild(reads, reason),
+                other => self.effect(Effect::Alarm(Alarm::WritingStopped(other.to_string()))),
+            }
+        }
+        self.commit_when_flushed();
+    }
+
+    fn rebuild_step(&mut self, reads: &dyn Reads) -> Result<(), StorageError> {
+        let Some(mut rebuild) = self.rebuild.clone() else { return Ok(()) };
+        let behind = |stream: &&Stream| rebuild.next_of(**stream) < rebuild.target_of(**stream);
+        let Some(&stream) = ORDER.iter().find(behind) else {
+            self.rebuild = None;
+            return self.recount_movements(reads);
+        };
+        let from = rebuild.next_of(stream);
+        let target = rebuild.target_of(stream);
+        let scanned = reads.scan(stream, from, limits::REBUILD_STEP_BYTES)?;
+        let mut next = scanned.last().map_or(target, |item| last_ordinal(item).saturating_add(1));
+        for item in scanned {
+            match item {
+                Scanned::Damaged(damage) => self.note_damage(damage),
+                Scanned::Frame(frame) if frame.ordinal >= target => next = next.min(target),
+                Scanned::Frame(frame) => self.fold_frame(reads, stream, &frame)?,
+            }
+        }
+        rebuild.advance(stream, next.min(target));
+        self.rebuild = (!rebuild.is_done()).then_some(rebuild);
+        if self.rebuild.is_none() {
+            self.recount_movements(reads)?;
+        }
+        Ok(())
+    }
+
+    fn fold_frame(
+        &mut self,
+        reads: &dyn Reads,
+        stream: Stream,
+        frame: &crate::storage::Frame,
+    ) -> Result<(), StorageError> {
+        if frame.kind != FrameKind::Entry {
+            return Ok(());
+        }
+        match Entry::decode(&frame.payload) {
+            Ok(entry) => self.fold(reads, stream, frame.ordinal, &entry),
+            Err(error) => {
+                let reason = error.to_string();
+                let ordinal = frame.ordinal;
+                self.effect(Effect::Alarm(Alarm::Unreadable { stream, ordinal, reason }));
+                Ok(())
+            }
+        }
+    }
+
+    /// Hands the waiting changes to the map, once every entry they were folded from is durable.
+    pub(super) fn commit_when_flushed(&mut self) {
+        if !self.all_flushed() || self.stopped.is_some() {
+            return;
+        }
+        let rows = self.books.take_dirty();
+        if self.overlay.len() == 0 && rows.is_empty() && self.rebuild.is_none() {
+            return;
+        }
+        for (row, value) in rows {
+            self.overlay.put(keys::books(&row), value);
+        }
+        let applied = Applied {
+            version: APPLIED_VERSION,
+            next: Stream::ALL.map(|stream| self.flushed.get(&stream).copied().unwrap_or(0)),
+            rebuild: self.rebuild.clone(),
+            lamport: self.lamport,
+            published_from: self.published_from,
+            damage: self.damage.iter().map(SavedDamage::of).collect(),
+        };
+        let value = postcard::to_stdvec(&applied).unwrap_or_default();
+        self.overlay.put(keys::APPLIED.to_vec(), value);
+        let batch = self.overlay.take();
+        self.effect(Effect::Commit(batch));
+    }
+
+    /// Reads the map into memory; `None` when it cannot be a fold of this journal.
+    fn read_map(
+        &mut self,
+        reads: &dyn Reads,
+        journal: [Ordinal; 3],
+    ) -> Result<Option<Applied>, StorageError> {
+        let Some(value) = reads.get(keys::APPLIED)? else { return Ok(None) };
+        let Ok(applied) = postcard::from_bytes::<Applied>(&value) else { return Ok(None) };
+        let ahead = applied.next.iter().zip(journal).any(|(&folded, held)| folded > held);
+        if applied.version != APPLIED_VERSION || ahead {
+            return Ok(None);
+        }
+        let broken = |what: &str| StorageError::MapBroken(format!("a row of {what} is unreadable"));
+        for (key, value) in all_rows(reads, keys::BOOKS)? {
+            let row = key.get(keys::BOOKS.len()..).unwrap_or_default();
+            self.books.load_row(row, &value).map_err(|_unreadable| broken("the books"))?;
+        }
+        for (key, value) in all_rows(reads, keys::FEEDS)? {
+            let feed = FeedId::from_key(key.get(keys::FEEDS.len()..).unwrap_or_default());
+            let feed = feed.map_err(|_unreadable| broken("the feeds"))?;
+            let state = FeedState::decode(&value).map_err(|_unreadable| broken("the feeds"))?;
+            self.feeds.restore(feed, state);
+        }
+        for (key, value) in all_rows(reads, keys::ROSTER)? {
+            let id = keys::trailing_entry(&key).ok_or_else(|| broken("the roster"))?;
+            let entry: RosterEntry =
+                postcard::from_bytes(&value).map_err(|_unreadable| broken("the roster"))?;
+            self.admit(id, entry);
+        }
+        for (key, value) in all_rows(reads, keys::HELD_BACK)? {
+            let id = keys::trailing_entry(&key).ok_or_else(|| broken("what is kept aside"))?;
+            let (reason, tag, ordinal): (HeldBack, u8, Ordinal) =
+                postcard::from_bytes(&value).map_err(|_unreadable| broken("what is kept aside"))?;
+            let stream = keys::stream_of_tag(tag).ok_or_else(|| broken("what is kept aside"))?;
+            self.held.insert(id, (reason, stream, ordinal));
+        }
+        for saved in &applied.damage {
+            if let Some(damage) = saved.restore() {
+                self.note_damage(damage);
+            }
+        }
+        Ok(Some(applied))
+    }
+}
+
+impl SavedDamage {
+    fn of(damage: &Damage) -> Self {
+        Self {
+            stream: keys::stream_tag(damage.stream),
+            first: damage.first,
+            last: damage.last,
+            place: damage.place.clone(),
+            reason: damage.reason.clone(),
+        }
+    }
+
+    fn restore(&self) -> Option<Damage> {
+        Some(Damage {
+            stream: keys::stream_of_tag(self.stream)?,
+            first: self.first,
+            last: self.last,
+            place: self.place.clone(),
+            reason: self.reason.clone(),
+        })
+    }
+}
+
+/// Key and value of the map.
+type Row = (Vec<u8>, Vec<u8>);
+
+/// All rows of a prefix, page by page.
+pub(super) fn all_rows(reads: &dyn Reads, prefix: &[u8]) -> Result<Vec<Row>, StorageError> {
+    let mut rows: Vec<Row> = Vec::new();
+    loop {
+        let after = rows.last().map(|(key, _)| key.clone());
+        let page = reads.list(prefix, after.as_deref(), PAGE_ROWS)?;
+        let whole = page.len() < PAGE_ROWS;
+        rows.extend(page);
+        if whole {
+            return Ok(rows);
+        }
+    }
+}

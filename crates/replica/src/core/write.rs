@@ -1,0 +1,256 @@
+//! Writing: how an own entry is made, appended, flushed and confirmed.
+
+use std::collections::VecDeque;
+
+use pos_core::cart::Direction;
+use pos_core::record::Record;
+
+use super::command::{CommandError, Moment, Outcome};
+use super::effect::{Alarm, CommandId, Effect};
+use super::entry::{Entry, EntryDraft, EntryId, Lane, OpClass, OpDraft};
+use super::identity::Incarnation;
+use super::kinds;
+use super::life::{FeedEnd, IncarnationOpened, Resume, Seal};
+use super::replica::{Replica, Waiting};
+use crate::limits;
+use crate::storage::{FrameKind, Ordinal, Reads, Stream};
+
+/// The stream an own entry of a lane goes to.
+pub(super) const fn own_stream(lane: Lane) -> Stream {
+    match lane {
+        Lane::Ledger => Stream::OwnLedger,
+        Lane::Floor => Stream::OwnFloor,
+    }
+}
+
+impl Replica {
+    /// Signs and appends one own entry and folds it. It is durable when its stream is flushed.
+    pub(super) fn append_own(
+        &mut self,
+        reads: &dyn Reads,
+        at: Moment,
+        lane: Lane,
+        deps: Vec<EntryId>,
+        ops: Vec<OpDraft>,
+    ) -> Result<(EntryId, Ordinal), CommandError> {
+        let life = self.ensure_life(reads, at)?;
+        self.append_under(reads, at, life, lane, deps, ops)
+    }
+
+    /// Appends records as one entry and flushes it; the entry's id is that of its first record.
+    pub(super) fn append_records(
+        &mut self,
+        reads: &dyn Reads,
+        at: Moment,
+        deps: Vec<EntryId>,
+        records: &[Record],
+    ) -> Result<(EntryId, Ordinal), CommandError> {
+        let ops = records.iter().map(record_op).collect();
+        let written = self.append_own(reads, at, Lane::Ledger, deps, ops)?;
+        self.effect(Effect::Flush(Stream::OwnLedger));
+        Ok(written)
+    }
+
+    /// Answers a command once frame `ordinal` of `stream` is durable.
+    pub(super) fn answer_when_durable(
+        &mut self,
+        id: CommandId,
+        stream: Stream,
+        ordinal: Ordinal,
+        outcome: Outcome,
+    ) {
+        self.waiting.push_back(Waiting { id, stream, ordinal, outcome });
+    }
+
+    /// The life entries are written under. The first own entry of a process opens it and seals
+    /// the one before.
+    pub(super) fn ensure_life(&mut self, reads: &dyn Reads, at: Moment) -> Result<Incarnation, CommandError> {
+        if let Some(life) = self.life {
+            return Ok(life);
+        }
+        let former = self.resume.incarnation.map(|incarnation| Seal {
+            incarnation,
+            ledger: self.resume.ledger,
+            receipts: self.resume.receipts.clone(),
+            z_numbers: self.resume.z_numbers.clone(),
+            grand_totals: self.resume.grand_totals.clone(),
+            damaged_frames: self.damaged_tail,
+        });
+        let counter = former.as_ref().map_or(0, |seal| seal.incarnation.counter).saturating_add(1);
+        let life = Incarnation { counter, nonce: self.identity.nonce };
+        let body = postcard::to_stdvec(&IncarnationOpened { former }).unwrap_or_default();
+        self.life = Some(life);
+        self.ends.clear();
+        let op = OpDraft {
+            kind: kinds::INCARNATION_OPENED,
+            class: OpClass::Fact,
+            subject: Vec::new(),
+            body,
+        };
+        // The life that founds a store has nothing to seal: the founding is its first entry.
+        if self.group.is_some() {
+            self.append_under(reads, at, life, Lane::Ledger, Vec::new(), vec![op])?;
+            self.write_resume();
+        }
+        Ok(life)
+    }
+
+    fn append_under(
+        &mut self,
+        reads: &dyn Reads,
+        at: Moment,
+        incarnation: Incarnation,
+        lane: Lane,
+        deps: Vec<EntryId>,
+        ops: Vec<OpDraft>,
+    ) -> Result<(EntryId, Ordinal), CommandError> {
+        let end = self.ends.get(&lane).copied().unwrap_or(FeedEnd::NONE);
+        let draft = EntryDraft {
+            group: self.group.ok_or(CommandError::NoStore)?,
+            lane,
+            incarnation,
+            seq: end.seq.saturating_add(1),
+            previous: end.head,
+            lamport: self.lamport.saturating_add(1),
+            wall: at.wall,
+            roster_heads: self.roster.heads(),
+            deps,
+            ops,
+        };
+        let entry = Entry::sign(draft, &self.identity.key, &self.identity.seal)?;
+        self.lamport = entry.header().lamport;
+        self.ends.insert(lane, FeedEnd { seq: entry.header().seq, head: entry.id() });
+        let payload = entry.encode();
+        let stream = own_stream(lane);
+        if lane == Lane::Ledger {
+            let length = u64::try_from(payload.len()).unwrap_or(u64::MAX);
+            self.bytes_since_resume = self.bytes_since_resume.saturating_add(length);
+        }
+        let ordinal = self.append_frame(stream, FrameKind::Entry, payload);
+        self.note_own(&entry);
+        self.fold(reads, stream, ordinal, &entry)?;
+        match lane {
+            Lane::Floor => {
+                let due = at.monotonic_ms.saturating_add(limits::FLOOR_FLUSH_MS);
+                self.floor_due_ms.get_or_insert(due);
+            }
+            Lane::Ledger if self.bytes_since_resume >= limits::RESUME_EVERY_BYTES => {
+                self.write_resume();
+            }
+            Lane::Ledger => {}
+        }
+        Ok((entry.id(), ordinal))
+    }
+
+    /// Writes down what a successor needs to go on selling.
+    pub(super) fn write_resume(&mut self) {
+        let payload = self.resume.encode();
+        self.append_frame(Stream::OwnLedger, FrameKind::Resume, payload);
+        self.bytes_since_resume = 0;
+    }
+
+    pub(super) fn append_frame(
+        &mut self,
+        stream: Stream,
+        kind: FrameKind,
+        payload: Vec<u8>,
+    ) -> Ordinal {
+        let next = self.appended.entry(stream).or_default();
+        let ordinal = *next;
+        *next = ordinal.saturating_add(1);
+        self.effect(Effect::Append { stream, ordinal, kind, payload });
+        ordinal
+    }
+
+    /// Keeps what a successor needs up to date with an own entry.
+    pub(super) fn note_own(&mut self, entry: &Entry) {
+        let header = entry.header();
+        self.lamport = self.lamport.max(header.lamport);
+        self.resume.lamport = self.lamport;
+        if header.feed.lane == Lane::Ledger {
+            self.resume.incarnation = Some(header.feed.incarnation);
+            self.resume.ledger = FeedEnd { seq: header.seq, head: entry.id() };
+        }
+        for (id, op, body) in entry.ops() {
+            let Some(body) = body else { continue };
+            if let Ok(record) = Record::decode(op.kind, body) {
+                self.resume.note(id, &record);
+            }
+        }
+    }
+
+    /// Everything in `stream` before `upto` is durable: answers who waited for it, and lets the
+    /// map follow once all streams are.
+    pub(super) fn confirm(&mut self, stream: Stream, upto: Ordinal) {
+        self.flushed.insert(stream, upto);
+        if stream == Stream::OwnFloor && self.appended.get(&stream) == Some(&upto) {
+            self.floor_due_ms = None;
+        }
+        let (durable, waiting): (VecDeque<Waiting>, VecDeque<Waiting>) =
+            core::mem::take(&mut self.waiting)
+                .into_iter()
+                .partition(|wait| wait.stream == stream && wait.ordinal < upto);
+        self.waiting = waiting;
+        for wait in durable {
+            self.effect(Effect::Done { id: wait.id, result: Ok(wait.outcome) });
+        }
+        self.commit_when_flushed();
+    }
+
+    /// A write failed. What was not confirmed may be lost, so nothing that builds on it may be
+    /// written or answered: the folder has to be opened again.
+    pub(super) fn stop(&mut self, stream: Stream, error: &str) {
+        let reason = format!("{}: {error}", stream.name());
+        self.stopped.get_or_insert_with(|| reason.clone());
+        self.floor_due_ms = None;
+        for wait in core::mem::take(&mut self.waiting) {
+            let result = Err(CommandError::Stopped(reason.clone()));
+            self.effect(Effect::Done { id: wait.id, result });
+        }
+        self.effect(Effect::Alarm(Alarm::WritingStopped(reason)));
+    }
+}
+
+impl Resume {
+    /// Takes in an own record.
+    fn note(&mut self, id: EntryId, record: &Record) {
+        match record {
+            Record::TransactionCompleted(sale) => {
+                let last = self.receipts.entry(sale.register.clone()).or_default();
+                *last = (*last).max(sale.receipt_counter);
+                let totals = self.grand_totals.entry(sale.register.clone()).or_default();
+                let slot = match sale.direction {
+                    Direction::Sale => &mut totals.0,
+                    Direction::Return => &mut totals.1,
+                };
+                *slot = slot.saturating_add(sale.total.minor());
+            }
+            Record::ShiftOpened(shift) => {
+                let register = shift.register.clone();
+                self.shift_numbers.insert(register.clone(), shift.number);
+                self.open_shifts.insert(register, (id, shift.business_date));
+            }
+            Record::ShiftClosed(closed) => {
+                let register = &closed.report.figures.register;
+                self.open_shifts.remove(register);
+                self.z_numbers.insert(register.clone(), closed.report.number);
+            }
+            Record::StoreOpened(_)
+            | Record::RegisterAssigned { .. }
+            | Record::ProductsEdited(_)
+            | Record::PaymentStarted { .. }
+            | Record::StockAdjusted(_)
+            | Record::AccountPosted(_)
+            | Record::CashMoved(_) => {}
+        }
+    }
+}
+
+pub(super) fn record_op(record: &Record) -> OpDraft {
+    OpDraft {
+        kind: record.kind(),
+        class: OpClass::Fact,
+        subject: Vec::new(),
+        body: record.encode(),
+    }
+}

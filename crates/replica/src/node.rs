@@ -1,0 +1,166 @@
+//! A replica on a disk: carries out effects, in order, one command at a time.
+
+use std::collections::BTreeMap;
+
+use crate::core::{
+    Alarm, Command, CommandError, CommandId, Effect, Identity, IngestError, Ingested, Input,
+    Moment, Outcome, Replica,
+};
+use crate::storage::{Storage, StorageError};
+
+/// A replica and its disk. Every method runs until the disk has done what the core asked for.
+#[derive(Debug)]
+pub struct Node<S> {
+    replica: Replica,
+    storage: S,
+    next_command: CommandId,
+    answers: BTreeMap<CommandId, Result<Outcome, CommandError>>,
+    alarms: Vec<Alarm>,
+}
+
+impl<S: Storage> Node<S> {
+    /// Takes up what is on `storage`. A map that cannot be read is emptied and rebuilt while the
+    /// till sells (see [`Node::rebuild_step`]).
+    pub fn start(identity: Identity, storage: S) -> Result<Self, StorageError> {
+        let replica = Replica::start(identity, &storage)?;
+        let mut node = Self {
+            replica,
+            storage,
+            next_command: 1,
+            answers: BTreeMap::new(),
+            alarms: Vec::new(),
+        };
+        node.run_effects();
+        Ok(node)
+    }
+
+    /// Runs one command until it is answered: for all that must be durable, until it is.
+    pub fn execute(&mut self, at: Moment, command: Command) -> Result<Outcome, CommandError> {
+        let id = self.next_command;
+        self.next_command = id.wrapping_add(1);
+        let room = self.storage.room();
+        self.handle(at, Input::Room(room));
+        self.handle(at, Input::Command { id, command });
+        self.answers.remove(&id).unwrap_or_else(|| {
+            let reason = self.replica.stopped().unwrap_or("no answer").to_owned();
+            Err(CommandError::Stopped(reason))
+        })
+    }
+
+    /// Does what time asks for: background flushes, publishing.
+    pub fn tick(&mut self, at: Moment) {
+        if self.replica.poll_timeout().is_some_and(|due| due <= at.monotonic_ms) {
+            self.handle(at, Input::Tick);
+        }
+    }
+
+    /// One bounded piece of a running rebuild; says whether more is left.
+    pub fn rebuild_step(&mut self, at: Moment) -> bool {
+        if self.replica.rebuilding().is_some() {
+            self.handle(at, Input::Idle);
+        }
+        self.replica.rebuilding().is_some()
+    }
+
+    /// Takes in a window of entries of another device.
+    pub fn ingest(&mut self, window: &[&[u8]]) -> Result<Ingested, IngestError> {
+        let result = self.replica.ingest(&self.storage, window);
+        self.run_effects();
+        result
+    }
+
+    /// Stops in order: publishes, flushes, marks the end.
+    pub fn close(mut self, at: Moment) -> Vec<Alarm> {
+        self.handle(at, Input::Close);
+        self.alarms
+    }
+
+    /// Stops in order and gives the disk back.
+    pub fn close_into(mut self, at: Moment) -> S {
+        self.handle(at, Input::Close);
+        self.storage
+    }
+
+    /// What somebody should know, since the last call.
+    pub fn take_alarms(&mut self) -> Vec<Alarm> {
+        core::mem::take(&mut self.alarms)
+    }
+
+    /// The replica.
+    pub const fn replica(&self) -> &Replica {
+        &self.replica
+    }
+
+    /// The disk.
+    pub const fn storage(&self) -> &S {
+        &self.storage
+    }
+
+    /// The disk, for a test that makes it fail.
+    pub const fn storage_mut(&mut self) -> &mut S {
+        &mut self.storage
+    }
+
+    /// Asks the replica something that needs the disk.
+    pub fn query<T>(&mut self, ask: impl FnOnce(&mut Replica, &S) -> T) -> T {
+        ask(&mut self.replica, &self.storage)
+    }
+
+    /// Takes the disk back, as after a crash: nothing is flushed or marked.
+    pub fn into_storage(self) -> S {
+        self.storage
+    }
+
+    fn handle(&mut self, at: Moment, input: Input) {
+        self.replica.handle(&self.storage, at, input);
+        self.run_effects_at(at);
+    }
+
+    fn run_effects(&mut self) {
+        let at = Moment { monotonic_ms: 0, wall: pos_core::business_date::WallTime::from_millis(0) };
+        self.run_effects_at(at);
+    }
+
+    fn run_effects_at(&mut self, at: Moment) {
+        while let Some(effect) = self.replica.poll_effect() {
+            if let Some(input) = self.run(effect) {
+                self.replica.handle(&self.storage, at, input);
+            }
+        }
+    }
+
+    /// Carries out one effect; says what the core has to know about it.
+    fn run(&mut self, effect: Effect) -> Option<Input> {
+        match effect {
+            Effect::Append { stream, ordinal, kind, payload } => self
+                .storage
+                .append(stream, ordinal, kind, &payload)
+                .err()
+                .map(|error| Input::WriteFailed { stream, error: error.to_string() }),
+            Effect::Flush(stream) => {
+                let upto = self.storage.next_ordinal(stream);
+                Some(match self.storage.flush(stream) {
+                    Ok(()) => Input::Flushed { stream, upto },
+                    Err(error) => Input::WriteFailed { stream, error: error.to_string() },
+                })
+            }
+            Effect::Commit(batch) => {
+                self.storage.commit(&batch).err().map(|error| Input::MapFailed(error.to_string()))
+            }
+            Effect::ResetMap => {
+                if let Err(error) = self.storage.reset_map() {
+                    self.alarms.push(Alarm::WritingStopped(error.to_string()));
+                }
+                None
+            }
+            Effect::Done { id, result } => {
+                self.answers.insert(id, result);
+                None
+            }
+            Effect::Alarm(alarm) => {
+                self.alarms.push(alarm);
+                None
+            }
+        }
+    }
+}
