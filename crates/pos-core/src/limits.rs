@@ -38,4 +38,5 @@ pub const QUANTITY_THOUSANDTHS_MAX: i64 = 10_000_000_000;
 /// exactly in 64 bits.
 pub const AMOUNT_MINOR_MAX: i64 = 1_000_000_000_000;
 
-const _: () = assert!(AMOUNT_MINOR_MAX < i64::MAX / (LINES_MAX as i64) / 4);
+const _: () =
+    assert!((LINES_MAX as u64) < i64::MAX.cast_unsigned() / 4 / AMOUNT_MINOR_MAX.cast_unsigned());

@@ -346,7 +346,7 @@ impl PriceBook {
         let sku = entry.product.sku.clone();
         self.take(&sku);
         for gtin in &entry.product.gtins {
-            self.by_gtin.entry(gtin.clone()).or_default().insert(sku.clone());
+            self.by_gtin.entry(*gtin).or_default().insert(sku.clone());
         }
         self.named = self.named.saturating_add(usize::from(entry.is_named()));
         self.entries.insert(sku, entry);
