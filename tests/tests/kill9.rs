@@ -69,7 +69,8 @@ fn five_kills_lose_double_and_change_nothing() {
             None => assert!(receipt.is_null()),
         }
     }
-    let report = till.run(["--store", "shop", "--json", "report", "sales"]).unwrap().json().unwrap();
+    let report =
+        till.run(["--store", "shop", "--json", "report", "sales"]).unwrap().json().unwrap();
     assert_eq!(report["sales"]["count"], expected.totals.sales.count);
     assert_eq!(report["sales_value"], format!("{:.2}", expected.totals.value()));
     assert_eq!(report["receipts_gapless"], true);

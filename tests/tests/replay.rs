@@ -7,7 +7,12 @@ use tests::tillmesh::Till;
 
 /// The figures of `tillmesh report sales --json` on the folder of the ended process.
 fn report(till: &Till) -> Value {
-    till.run(["--store", "shop", "--json", "report", "sales"]).unwrap().succeeded().unwrap().json().unwrap()
+    till.run(["--store", "shop", "--json", "report", "sales"])
+        .unwrap()
+        .succeeded()
+        .unwrap()
+        .json()
+        .unwrap()
 }
 
 fn replay(till: &Till, file: &str) {

@@ -8,10 +8,10 @@ use pos_core::ids::{CartId, IdempotencyKey, OperatorId, RecordId, RegisterId};
 use pos_core::money::Money;
 use pos_core::price_book::{ProductEdit, ProductFields};
 use pos_core::product::Sku;
+use pos_core::quantity::Quantity;
 use pos_core::record::Record;
 use pos_core::sale::{self, Completion};
 use pos_core::shift::{ShiftClosed, ShiftOpened};
-use pos_core::quantity::Quantity;
 use pos_core::stock::stock_movements;
 use pos_core::store::{OversellPolicy, StoreSettings};
 use pos_core::till::CashMovement;
@@ -192,7 +192,11 @@ impl Replica {
             let chunk: Vec<ProductEdit> = edits
                 .by_ref()
                 .take(PRODUCTS_PER_ENTRY)
-                .map(|(sku, fields)| ProductEdit { edit: self.books.price_book().next_edit(&sku), sku, fields })
+                .map(|(sku, fields)| ProductEdit {
+                    edit: self.books.price_book().next_edit(&sku),
+                    sku,
+                    fields,
+                })
                 .collect();
             let record = Record::ProductsEdited(chunk);
             let ops = vec![super::write::record_op(&record)];
@@ -283,22 +287,21 @@ impl Replica {
         let receipt_counter = self.last_receipt(&register).saturating_add(1);
         let deps = tenders.iter().filter_map(|tender| tender.payment_id).collect();
         let sale = sale::complete(Completion {
-                cart: &view,
-                cart_heads,
-                settings: self.settings()?,
-                register,
-                receipt_counter,
-                business_date,
-                shift,
-                operator,
-                idempotency_key,
-                wall_time: wall_time.unwrap_or(at.wall),
-                tenders: &tenders,
+            cart: &view,
+            cart_heads,
+            settings: self.settings()?,
+            register,
+            receipt_counter,
+            business_date,
+            shift,
+            operator,
+            idempotency_key,
+            wall_time: wall_time.unwrap_or(at.wall),
+            tenders: &tenders,
         })?;
         self.refuse_oversell(&sale)?;
         let record = Record::TransactionCompleted(sale);
-        let (id, ordinal) =
-            self.append_records(reads, at, deps, core::slice::from_ref(&record))?;
+        let (id, ordinal) = self.append_records(reads, at, deps, core::slice::from_ref(&record))?;
         let Record::TransactionCompleted(transaction) = record else {
             return Err(CommandError::NothingToDo);
         };
@@ -355,11 +358,9 @@ impl Replica {
         id: RecordId,
     ) -> Result<Option<SaleTransaction>, StorageError> {
         let Some(entry) = self.entry(reads, id)? else { return Ok(None) };
-        Ok(entry.ops().find_map(|(record, op, body)| {
-            match Record::decode(op.kind, body?) {
-                Ok(Record::TransactionCompleted(sale)) if record == id => Some(sale),
-                Ok(_) | Err(_) => None,
-            }
+        Ok(entry.ops().find_map(|(record, op, body)| match Record::decode(op.kind, body?) {
+            Ok(Record::TransactionCompleted(sale)) if record == id => Some(sale),
+            Ok(_) | Err(_) => None,
         }))
     }
 
@@ -430,7 +431,6 @@ fn roster_op(record: &RosterRecord) -> OpDraft {
 }
 
 fn completed(id: RecordId, transaction: SaleTransaction) -> Completed {
-    let number =
-        ReceiptNumber::new(transaction.register.clone(), transaction.receipt_counter, &id);
+    let number = ReceiptNumber::new(transaction.register.clone(), transaction.receipt_counter, &id);
     Completed { id, number, transaction }
 }

@@ -293,9 +293,7 @@ fn read_ops(entry: &Entry) -> Result<Vec<(RecordId, Meaning<'_>)>, HeldBack> {
                 }
                 Meaning::Change { document, raw: body }
             }
-            kind => {
-                Meaning::Record(Record::decode(kind, body).map_err(|_malformed| unreadable())?)
-            }
+            kind => Meaning::Record(Record::decode(kind, body).map_err(|_malformed| unreadable())?),
         };
         meanings.push((id, meaning));
     }
