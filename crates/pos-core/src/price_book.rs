@@ -31,7 +31,7 @@ impl EditNumber {
     }
 }
 
-/// Orders edits of one field: by edit number, then Lamport time, then device (design, "Order").
+/// Orders edits of one field: by edit number, then Lamport time, then device. Never by wall time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EditStamp {
