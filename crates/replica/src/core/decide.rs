@@ -114,9 +114,10 @@ impl Replica {
                 };
                 self.record(reads, at, &Record::CashMoved(movement))
             }
-            Command::OpenCart { label, operator } => {
-                self.open_cart(reads, at, label, operator).map(Outcome::CartOpened).map(Answer::Now)
-            }
+            Command::OpenCart { label, operator } => self
+                .open_cart(reads, at, &label, &operator)
+                .map(Outcome::CartOpened)
+                .map(Answer::Now),
             Command::EditCart { cart, command } => self.edit_cart(reads, at, cart, &command),
             Command::StartPayment { cart, register, kind, amount } => {
                 self.serves(&register)?;
@@ -126,13 +127,17 @@ impl Replica {
                 self.record(reads, at, &record)
             }
             complete @ Command::CompleteCart { .. } => self.complete(reads, at, complete),
-            Command::ChangeRoster(record) => {
-                let op = roster_op(&record);
-                let (id, ordinal) =
-                    self.append_own(reads, at, Lane::Ledger, Vec::new(), vec![op])?;
-                self.effect(Effect::Flush(Stream::OwnLedger));
-                Ok(Answer::WhenDurable(ordinal, Outcome::Recorded(Durable::confirmed(id))))
+            Command::Refund(refund) => {
+                if let Some(key) = &refund.idempotency_key
+                    && let Some(first) = self.answered(reads, key)?
+                {
+                    return self.repeat_sale(reads, first);
+                }
+                let (completed, ordinal) = self.refund(reads, at, *refund)?;
+                let outcome = Outcome::Completed(Box::new(Durable::confirmed(completed)));
+                Ok(Answer::WhenDurable(ordinal, outcome))
             }
+            Command::ChangeRoster(record) => self.change_roster(reads, at, &record),
             Command::Record(record) => {
                 if let Some(key) = record.idempotency_key()
                     && let Some(first) = self.answered(reads, key)?
@@ -142,6 +147,18 @@ impl Replica {
                 self.record(reads, at, &record)
             }
         }
+    }
+
+    fn change_roster(
+        &mut self,
+        reads: &dyn Reads,
+        at: Moment,
+        record: &RosterRecord,
+    ) -> Result<Answer, CommandError> {
+        let op = roster_op(record);
+        let (id, ordinal) = self.append_own(reads, at, Lane::Ledger, Vec::new(), vec![op])?;
+        self.effect(Effect::Flush(Stream::OwnLedger));
+        Ok(Answer::WhenDurable(ordinal, Outcome::Recorded(Durable::confirmed(id))))
     }
 
     /// Writes one record and answers with its id.
@@ -238,7 +255,7 @@ impl Replica {
     }
 
     /// The open shift of a register and its business date, which its sales inherit.
-    fn shift_and_date(
+    pub(super) fn shift_and_date(
         &self,
         register: &RegisterId,
     ) -> Result<(RecordId, BusinessDate), CommandError> {
@@ -401,7 +418,7 @@ impl Replica {
         }
     }
 
-    fn serves(&self, register: &RegisterId) -> Result<(), CommandError> {
+    pub(super) fn serves(&self, register: &RegisterId) -> Result<(), CommandError> {
         match self.books.register_holder(register) {
             Some(device) if device == self.device => Ok(()),
             // During a rebuild the assignment may not be folded yet; having numbered receipts of
@@ -413,6 +430,12 @@ impl Replica {
             }
             Some(_) | None => Err(CommandError::NotMyRegister(register.clone())),
         }
+    }
+
+    /// The open shift of a register this till serves, and its business date. Known at once after a
+    /// start, also while the index is rebuilt.
+    pub fn current_shift(&self, register: &RegisterId) -> Option<(RecordId, BusinessDate)> {
+        self.resume.open_shifts.get(register).copied()
     }
 
     /// The open shift of a register.
@@ -430,7 +453,7 @@ fn roster_op(record: &RosterRecord) -> OpDraft {
     }
 }
 
-fn completed(id: RecordId, transaction: SaleTransaction) -> Completed {
+pub(super) fn completed(id: RecordId, transaction: SaleTransaction) -> Completed {
     let number = ReceiptNumber::new(transaction.register.clone(), transaction.receipt_counter, &id);
     Completed { id, number, transaction }
 }
