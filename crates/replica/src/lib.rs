@@ -13,3 +13,4 @@ pub mod documents;
 pub mod limits;
 pub mod node;
 pub mod storage;
+pub mod verify;

@@ -166,6 +166,9 @@ pub trait Reads {
         bytes: usize,
     ) -> Result<Vec<Scanned>, StorageError>;
 
+    /// What opening found at the end of `stream`.
+    fn recovered(&self, stream: Stream) -> &Recovered;
+
     /// The value of a key of the map.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StorageError>;
 
@@ -210,7 +213,4 @@ pub trait Storage: Reads {
 
     /// Whether new work may begin. Checks (and if possible extends) what is preallocated.
     fn room(&mut self) -> Room;
-
-    /// What opening found at the end of `stream`.
-    fn recovered(&self, stream: Stream) -> &Recovered;
 }

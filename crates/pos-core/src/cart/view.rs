@@ -51,6 +51,11 @@ pub struct LinePrice {
     pub discount_basis_points: u16,
 }
 
+impl LinePrice {
+    /// 100 % in hundredths of a percent.
+    pub const WHOLE_BASIS_POINTS: u16 = 10_000;
+}
+
 /// One line of a cart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CartLine {

@@ -3,7 +3,7 @@
 use pos_core::cart::{CartCommand, CartView, decide};
 use pos_core::ids::{CartId, LineId, OperatorId, RecordId};
 
-use super::command::{CommandError, Moment};
+use super::command::{CommandError, DocumentError, Moment};
 use super::entry::{Lane, OpClass, OpDraft};
 use super::keys;
 use super::kinds;
@@ -29,8 +29,9 @@ impl Replica {
         let mut bytes = [0; 16];
         hasher.finalize_xof().fill(&mut bytes);
         let cart = CartId::from_bytes(bytes);
-        let mut document = CartDocument::new(cart);
-        let raw = document.apply_open(self.author(), &operator, &label)?;
+        let mut document = CartDocument::open(cart, 0).map_err(DocumentError::from)?;
+        let opened = document.apply_open(&self.author(), &operator, &label);
+        let raw = opened.map_err(DocumentError::from)?.ok_or(CommandError::NothingToDo)?;
         self.keep_cart(cart, document);
         self.write_change(reads, at, cart, raw)?;
         Ok(cart)
@@ -51,7 +52,8 @@ impl Replica {
         let view = self.cart_in_memory(cart)?.document.view();
         let edits = decide(&view, self.books.price_book(), self.settings()?, command, line)?;
         for edit in edits {
-            let raw = self.cart_in_memory(cart)?.document.apply_edit(author, &edit)?;
+            let document = &mut self.cart_in_memory(cart)?.document;
+            let raw = document.apply_edit(&author, &edit).map_err(DocumentError::from)?;
             if let Some(raw) = raw {
                 self.write_change(reads, at, cart, raw)?;
             }
@@ -123,9 +125,9 @@ impl Replica {
                 None => CommandError::UnknownCart(cart),
             });
         }
-        let mut document = CartDocument::new(cart);
+        let mut document = CartDocument::open(cart, 0).map_err(DocumentError::from)?;
         for (raw, author) in changes {
-            document.apply_remote(&raw, author)?;
+            document.apply_remote(&raw, &author).map_err(DocumentError::from)?;
         }
         self.keep_cart(cart, document);
         Ok(())

@@ -7,19 +7,21 @@ use pos_core::ids::{CartId, IdempotencyKey, OperatorId, RecordId, RegisterId};
 use pos_core::money::Money;
 use pos_core::price_book::ProductFields;
 use pos_core::product::Sku;
+use pos_core::quantity::{Quantity, QuantityError};
 use pos_core::record::Record;
 use pos_core::sale::SaleError;
-use pos_core::shift::ZReport;
+use pos_core::report::{ReportError, ZReport};
+use pos_core::money::MoneyError;
 use pos_core::store::StoreSettings;
 use pos_core::tender::Tendered;
-use pos_core::till::CashMovement;
+use pos_core::till::CashMovementKind;
 use pos_core::transaction::{ReceiptNumber, SaleTransaction, TenderKind};
 use thiserror::Error;
 
 use super::codec::CodecError;
 use super::durable::Durable;
 use super::roster::RosterRecord;
-use crate::documents::DocumentError;
+use crate::documents::{ApplyError, ApplyFault, CartEditError, StockError};
 use crate::storage::StorageError;
 
 /// When something is handled: the shell's clocks.
@@ -69,8 +71,14 @@ pub enum Command {
     MoveCash {
         /// The register.
         register: RegisterId,
-        /// What moved.
-        movement: CashMovement,
+        /// In or out, and what for.
+        kind: CashMovementKind,
+        /// How much; zero for an opening without a sale.
+        amount: Money,
+        /// Why.
+        reason: String,
+        /// Who.
+        operator: OperatorId,
     },
     /// Opens a cart.
     OpenCart {
@@ -148,6 +156,23 @@ pub enum Outcome {
     ShiftClosed(Box<Durable<ZReport>>),
 }
 
+/// Why a document could not be read or changed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum DocumentError {
+    /// The edit does not fit the cart.
+    #[error("the cart could not be changed: {0}")]
+    Cart(#[from] CartEditError),
+    /// A stored change could not be applied.
+    #[error("a change of the document could not be applied: {0}")]
+    Stored(#[from] ApplyError),
+    /// This device failed to apply it.
+    #[error(transparent)]
+    Fault(#[from] ApplyFault),
+    /// The published counters could not be written.
+    #[error(transparent)]
+    Stock(#[from] StockError),
+}
+
 /// Why a command did nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CommandError {
@@ -192,6 +217,23 @@ pub enum CommandError {
     /// The command is empty.
     #[error("there is nothing to do")]
     NothingToDo,
+    /// The figures of a report.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// A sum that does not hold.
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+    /// The store does not sell what its books say is not there.
+    #[error("{sku} is out of stock (on hand: {on_hand}), and this store does not oversell it")]
+    OutOfStock {
+        /// The product.
+        sku: Sku,
+        /// What the books say.
+        on_hand: Quantity,
+    },
+    /// A quantity that does not hold.
+    #[error(transparent)]
+    Quantity(#[from] QuantityError),
     /// No room for anything new.
     #[error(
         "the disk of this till is almost full: open sales can be finished, new ones cannot be \
@@ -212,8 +254,8 @@ pub enum CommandError {
     /// Too many commands wait for the disk.
     #[error("the disk is too slow: {0} commands wait for it")]
     TooManyWaiting(usize),
-    /// The cart's document refused: our fault.
-    #[error("the cart could not be changed ({0}): open a new one and report this")]
+    /// A document could not be changed.
+    #[error(transparent)]
     Document(#[from] DocumentError),
     /// The entry would be over a limit.
     #[error("the transaction is too large: {0}")]

@@ -1,13 +1,20 @@
 //! Commands: what each does, once the domain's rules agree.
 
 use pos_core::cart::{CartCommand, CartStatus};
-use pos_core::ids::{CartId, IdempotencyKey, RecordId, RegisterId};
+use std::collections::BTreeMap;
+
+use pos_core::business_date::BusinessDate;
+use pos_core::ids::{CartId, IdempotencyKey, OperatorId, RecordId, RegisterId};
+use pos_core::money::Money;
 use pos_core::price_book::{ProductEdit, ProductFields};
 use pos_core::product::Sku;
 use pos_core::record::Record;
 use pos_core::sale::{self, Completion};
 use pos_core::shift::{ShiftClosed, ShiftOpened};
-use pos_core::store::StoreSettings;
+use pos_core::quantity::Quantity;
+use pos_core::stock::stock_movements;
+use pos_core::store::{OversellPolicy, StoreSettings};
+use pos_core::till::CashMovement;
 use pos_core::transaction::{ReceiptNumber, SaleTransaction};
 
 use super::command::{Command, CommandError, Completed, Moment, Outcome};
@@ -16,7 +23,6 @@ use super::effect::{CommandId, Effect};
 use super::entry::{Entry, EntryId, Lane, OpClass, OpDraft};
 use super::identity::store_id;
 use super::keys;
-use super::kinds;
 use super::replica::Replica;
 use super::roster::RosterRecord;
 use crate::limits;
@@ -82,26 +88,30 @@ impl Replica {
                     return Err(CommandError::ShiftAlreadyOpen(register));
                 }
                 self.serves(&register)?;
-                let number = self.books.next_shift_number(&register);
+                let number = self.resume.next_shift_number(&register);
                 let wall_time = at.wall;
                 let shift =
                     ShiftOpened { register, business_date, float, operator, number, wall_time };
                 self.record(reads, at, &Record::ShiftOpened(shift))
             }
             Command::CloseShift { register, counted, operator } => {
-                let shift = self.open_shift(&register)?;
-                let z_number = self.resume.z_numbers.get(&register).copied().unwrap_or(0) + 1;
-                let z_report = self.books.z_report(shift, z_number, counted)?;
-                let closed =
-                    ShiftClosed { shift, counted, operator, z_report, wall_time: at.wall };
-                let report = closed.z_report.clone();
-                let record = Record::ShiftClosed(closed);
-                let (_, ordinal) = self.append_records(reads, at, vec![shift], &[record])?;
-                let outcome = Outcome::ShiftClosed(Box::new(Durable::confirmed(report)));
-                Ok(Answer::WhenDurable(ordinal, outcome))
+                self.close_shift(reads, at, &register, counted, operator)
             }
-            Command::MoveCash { register, movement } => {
+            Command::MoveCash { register, kind, amount, reason, operator } => {
                 self.serves(&register)?;
+                let (shift, business_date) = self.shift_and_date(&register)?;
+                let (idempotency_key, wall_time) = (None, at.wall);
+                let movement = CashMovement {
+                    kind,
+                    register,
+                    shift,
+                    business_date,
+                    amount,
+                    reason,
+                    operator,
+                    idempotency_key,
+                    wall_time,
+                };
                 self.record(reads, at, &Record::CashMoved(movement))
             }
             Command::OpenCart { label, operator } => {
@@ -125,7 +135,7 @@ impl Replica {
             }
             Command::Record(record) => {
                 if let Some(key) = record.idempotency_key()
-                    && let Some(first) = self.answered_before(reads, key)?
+                    && let Some(first) = self.answered(reads, key)?
                 {
                     return Ok(Answer::Now(Outcome::Repeated(Durable::confirmed(first))));
                 }
@@ -182,10 +192,9 @@ impl Replica {
             let chunk: Vec<ProductEdit> = edits
                 .by_ref()
                 .take(PRODUCTS_PER_ENTRY)
-                .map(|(sku, fields)| ProductEdit { edit: self.books.next_edit(&sku), sku, fields })
+                .map(|(sku, fields)| ProductEdit { edit: self.books.price_book().next_edit(&sku), sku, fields })
                 .collect();
             let record = Record::ProductsEdited(chunk);
-            self.check_books(core::slice::from_ref(&record))?;
             let ops = vec![super::write::record_op(&record)];
             last = Some(self.append_own(reads, at, Lane::Ledger, Vec::new(), ops)?);
         }
@@ -194,6 +203,46 @@ impl Replica {
         };
         self.effect(Effect::Flush(Stream::OwnLedger));
         Ok(Answer::WhenDurable(ordinal, Outcome::Recorded(Durable::confirmed(id))))
+    }
+
+    /// Closes the shift with the next Z report, whose figures need all of the shift's sales.
+    fn close_shift(
+        &mut self,
+        reads: &dyn Reads,
+        at: Moment,
+        register: &RegisterId,
+        counted: Option<Money>,
+        operator: OperatorId,
+    ) -> Result<Answer, CommandError> {
+        if let Some((done, total)) = self.rebuilding() {
+            return Err(CommandError::Rebuilding { done, total });
+        }
+        let shift = self.open_shift(register)?;
+        let last = self.resume.z_numbers.get(register).copied().unwrap_or(0);
+        let report = self.books.x_report(shift)?.close(last.saturating_add(1), counted)?;
+        let record = Record::ShiftClosed(ShiftClosed {
+            shift,
+            counted,
+            report: report.clone(),
+            operator,
+            wall_time: at.wall,
+        });
+        let (_, ordinal) =
+            self.append_records(reads, at, vec![shift], core::slice::from_ref(&record))?;
+        let outcome = Outcome::ShiftClosed(Box::new(Durable::confirmed(report)));
+        Ok(Answer::WhenDurable(ordinal, outcome))
+    }
+
+    /// The open shift of a register and its business date, which its sales inherit.
+    fn shift_and_date(
+        &self,
+        register: &RegisterId,
+    ) -> Result<(RecordId, BusinessDate), CommandError> {
+        self.resume
+            .open_shifts
+            .get(register)
+            .copied()
+            .ok_or_else(|| CommandError::NoOpenShift(register.clone()))
     }
 
     fn edit_cart(
@@ -220,23 +269,20 @@ impl Replica {
             return Err(CommandError::NothingToDo);
         };
         if let Some(key) = &idempotency_key
-            && let Some(first) = self.answered_before(reads, key)?
+            && let Some(first) = self.answered(reads, key)?
         {
             return self.repeat_sale(reads, first);
         }
         self.serves(&register)?;
         self.refuse_closed(reads, cart)?;
-        let shift = self.open_shift(&register)?;
-        let business_date =
-            self.books.shift_date(shift).ok_or(CommandError::NoOpenShift(register.clone()))?;
+        let (shift, business_date) = self.shift_and_date(&register)?;
         let (view, cart_heads) = self.cart_and_heads(reads, cart)?;
         if view.status == CartStatus::Abandoned {
             return Err(CommandError::UnknownCart(cart));
         }
         let receipt_counter = self.last_receipt(&register).saturating_add(1);
         let deps = tenders.iter().filter_map(|tender| tender.payment_id).collect();
-        let sale = sale::complete(
-            &Completion {
+        let sale = sale::complete(Completion {
                 cart: &view,
                 cart_heads,
                 settings: self.settings()?,
@@ -248,8 +294,7 @@ impl Replica {
                 idempotency_key,
                 wall_time: wall_time.unwrap_or(at.wall),
                 tenders: &tenders,
-            },
-        )?;
+        })?;
         self.refuse_oversell(&sale)?;
         let record = Record::TransactionCompleted(sale);
         let (id, ordinal) =
@@ -263,11 +308,25 @@ impl Replica {
 
     /// A store that blocks overselling refuses a sale its books say it cannot fill.
     fn refuse_oversell(&self, sale: &SaleTransaction) -> Result<(), CommandError> {
-        self.books.check_oversell(sale).map_err(CommandError::from)
+        let store_policy = self.settings()?.oversell;
+        let mut wanted: BTreeMap<Sku, Quantity> = BTreeMap::new();
+        for (sku, moved) in stock_movements(sale) {
+            let sum = wanted.entry(sku).or_default();
+            *sum = sum.checked_add(moved)?;
+        }
+        for (sku, moved) in wanted.into_iter().filter(|(_, moved)| moved.is_negative()) {
+            let product = self.books.price_book().product(&sku);
+            let policy = product.and_then(|product| product.oversell).unwrap_or(store_policy);
+            let on_hand = self.books.on_hand(&sku);
+            if policy == OversellPolicy::Block && on_hand.checked_add(moved)?.is_negative() {
+                return Err(CommandError::OutOfStock { sku, on_hand });
+            }
+        }
+        Ok(())
     }
 
     /// What a command with this name did the first time.
-    fn answered_before(
+    pub fn answered(
         &self,
         reads: &dyn Reads,
         key: &IdempotencyKey,
@@ -342,7 +401,7 @@ impl Replica {
     }
 
     fn serves(&self, register: &RegisterId) -> Result<(), CommandError> {
-        match self.books.register_device(register) {
+        match self.books.register_holder(register) {
             Some(device) if device == self.device => Ok(()),
             // During a rebuild the assignment may not be folded yet; having numbered receipts of
             // the register before proves it.
@@ -357,11 +416,7 @@ impl Replica {
 
     /// The open shift of a register.
     pub fn open_shift(&self, register: &RegisterId) -> Result<RecordId, CommandError> {
-        self.resume
-            .open_shifts
-            .get(register)
-            .copied()
-            .ok_or_else(|| CommandError::NoOpenShift(register.clone()))
+        self.shift_and_date(register).map(|(shift, _)| shift)
     }
 }
 
@@ -376,6 +431,6 @@ fn roster_op(record: &RosterRecord) -> OpDraft {
 
 fn completed(id: RecordId, transaction: SaleTransaction) -> Completed {
     let number =
-        ReceiptNumber::new(transaction.register.clone(), transaction.receipt_counter, id);
+        ReceiptNumber::new(transaction.register.clone(), transaction.receipt_counter, &id);
     Completed { id, number, transaction }
 }

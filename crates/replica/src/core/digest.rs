@@ -55,7 +55,7 @@ impl Replica {
     /// Digest of the stock on hand alone.
     pub fn stock_digest(&self) -> Digest {
         let mut hasher = blake3::Hasher::new_derive_key("tillmesh stock v1");
-        for (sku, quantity) in self.books.stock() {
+        for (sku, quantity) in self.books.all_on_hand() {
             add(&mut hasher, sku.as_str().as_bytes());
             add(&mut hasher, &quantity.thousandths().to_le_bytes());
         }

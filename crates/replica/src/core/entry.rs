@@ -383,7 +383,7 @@ impl Header {
         out.extend_from_slice(&self.seq.to_le_bytes());
         out.extend_from_slice(self.previous.as_bytes());
         out.extend_from_slice(&self.lamport.to_le_bytes());
-        out.extend_from_slice(&self.wall.millis().to_le_bytes());
+        out.extend_from_slice(&self.wall.as_millis().to_le_bytes());
         for id in self.roster_heads.iter().chain(&self.deps) {
             out.extend_from_slice(id.as_bytes());
         }

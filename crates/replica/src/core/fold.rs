@@ -214,7 +214,7 @@ impl Replica {
         raw: &[u8],
     ) -> Result<(), StorageError> {
         let header = entry.header();
-        if let Some(cart) = document.cart_id() {
+        if let Some(cart) = cart_of(document) {
             if self.cart_closed(reads, cart)?.is_some() {
                 return Ok(());
             }
@@ -223,7 +223,7 @@ impl Replica {
             let author = Author::new(header.feed.device.as_bytes(), &incarnation);
             // Own edits are in the document already: the gate knows them and nothing happens.
             if let Some(open) = self.carts.get_mut(&cart)
-                && let Err(refusal) = open.document.apply_remote(raw, author)
+                && let Err(refusal) = open.document.apply_remote(raw, &author)
             {
                 let reason = refusal.to_string();
                 self.effect(Effect::Alarm(Alarm::ChangeRefused { entry: entry.id(), reason }));
@@ -255,6 +255,13 @@ impl Replica {
             *moved = moved.saturating_add(quantity.thousandths());
         }
     }
+}
+
+/// The cart a document is of.
+fn cart_of(document: DocumentId) -> Option<CartId> {
+    let bytes = document.to_bytes();
+    let key = bytes.get(1..).and_then(|rest| rest.first_chunk::<16>())?;
+    (document.kind() == DocumentKind::Cart).then(|| CartId::from_bytes(*key))
 }
 
 /// What each op of an entry means, or why one cannot be read: then none applies.

@@ -93,6 +93,15 @@ pub(crate) fn receipt(register: &RegisterId, counter: u64, entry: EntryId) -> Ve
     key
 }
 
+/// Device and life of a [`seal`] key.
+pub(crate) fn parse_seal(key: &[u8]) -> Option<(DeviceId, Incarnation)> {
+    let (device, rest) = key.get(1..)?.split_first_chunk::<32>()?;
+    let (counter, rest) = rest.split_first_chunk::<4>()?;
+    let nonce = *rest.first_chunk::<8>()?;
+    let counter = u32::from_be_bytes(*counter);
+    Some((DeviceId::from_bytes(*device), Incarnation { counter, nonce }))
+}
+
 pub(crate) fn held_back(entry: EntryId) -> Vec<u8> {
     key(b'v', &[entry.as_bytes()])
 }

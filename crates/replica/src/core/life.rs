@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use pos_core::business_date::BusinessDate;
 use pos_core::ids::{RecordId, RegisterId};
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +41,7 @@ pub struct Seal {
     /// Last receipt of each register this device serves.
     pub receipts: BTreeMap<RegisterId, u64>,
     /// Last Z report of each.
-    pub z_numbers: BTreeMap<RegisterId, u64>,
+    pub z_numbers: BTreeMap<RegisterId, u32>,
     /// Grand total of sales and of returns since first use, in minor units, of each.
     pub grand_totals: BTreeMap<RegisterId, (i64, i64)>,
     /// Frames at the end of the journal that could not be read when this life began.
@@ -56,9 +57,11 @@ pub(crate) struct Resume {
     pub(crate) ledger: FeedEnd,
     pub(crate) lamport: u64,
     pub(crate) receipts: BTreeMap<RegisterId, u64>,
-    pub(crate) z_numbers: BTreeMap<RegisterId, u64>,
+    pub(crate) z_numbers: BTreeMap<RegisterId, u32>,
     pub(crate) grand_totals: BTreeMap<RegisterId, (i64, i64)>,
-    pub(crate) open_shifts: BTreeMap<RegisterId, RecordId>,
+    /// Shift and business date.
+    pub(crate) open_shifts: BTreeMap<RegisterId, (RecordId, BusinessDate)>,
+    pub(crate) shift_numbers: BTreeMap<RegisterId, u32>,
 }
 
 impl Resume {
@@ -74,7 +77,13 @@ impl Resume {
             z_numbers: BTreeMap::new(),
             grand_totals: BTreeMap::new(),
             open_shifts: BTreeMap::new(),
+            shift_numbers: BTreeMap::new(),
         }
+    }
+
+    /// Number of the next shift of a register, from 1.
+    pub(crate) fn next_shift_number(&self, register: &RegisterId) -> u32 {
+        self.shift_numbers.get(register).copied().unwrap_or(0).saturating_add(1)
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {

@@ -12,6 +12,7 @@ mod digest;
 mod durable;
 mod effect;
 mod entry;
+mod exceptions;
 mod feeds;
 mod fold;
 mod identity;
@@ -29,8 +30,19 @@ mod verdict;
 mod write;
 
 pub use codec::CodecError;
+pub use command::{Command, CommandError, Completed, DocumentError, Moment, Outcome};
+pub use digest::Digest;
+pub use durable::Durable;
+pub use effect::{Alarm, CommandId, Effect, Input};
 pub use entry::{
-    Body, DecodeError, Entry, EntryDraft, EntryId, Header, Lane, Op, OpClass, OpDraft, Sealed,
-    SignatureError, record_id,
+    Body, DecodeError, Entry, EntryDraft, EntryId, FORMAT_VERSION, Header, Lane, Op, OpClass,
+    OpDraft, Sealed, SignatureError, record_id,
 };
+pub use exceptions::Exception;
+pub use feeds::{FeedState, Feeds};
 pub use identity::{DeviceKey, FeedId, Incarnation, store_id};
+pub use ingest::{IngestError, Ingested};
+pub use life::{FeedEnd, IncarnationOpened, Seal};
+pub use replica::{Identity, Replica};
+pub use roster::{Cut, Role, Roster, RosterEntry, RosterRecord, Standing};
+pub use verdict::{HeldBack, Verdict, judge};

@@ -2,14 +2,15 @@
 //! most once a second, so that displays, other stores and the hub see stock without the ledger.
 //! They are computed apart from the books, on purpose: an audit compares the two.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 
 use pos_core::business_date::BusinessDate;
+use pos_core::ids::DeviceId;
 use pos_core::product::{ProductKind, Sku};
 use pos_core::record::Record;
 use pos_core::stock::InventoryAdjustment;
 
-use super::command::{CommandError, Moment};
+use super::command::{CommandError, DocumentError, Moment};
 use super::entry::{Entry, Header, Lane, OpClass, OpDraft};
 use super::keys;
 use super::kinds;
@@ -61,25 +62,26 @@ impl Replica {
         date: BusinessDate,
         moved: &DayMovements,
     ) -> Result<(), CommandError> {
-        let device = *self.device.as_bytes();
-        let mut document = self.stock_document(reads, date)?;
+        self.ensure_life(reads, at)?;
+        let (of, mut document) = match self.stock_document.take() {
+            Some((of, document)) if of == date => (of, document),
+            Some(_) | None => (date, self.load_stock_document(reads, date)?),
+        };
         let mut totals = document.totals();
         for (sku, change) in moved {
             let total = totals.entry(sku.clone()).or_default();
             *total = total.saturating_add(*change);
         }
-        self.ensure_life(reads, at)?;
-        let Some(raw) = document.publish(self.author(), &totals)? else { return Ok(()) };
-        let id = DocumentId::stock_counters(&device, date.days_since_epoch(), 0);
-        let op = OpDraft {
-            kind: kinds::DOCUMENT_CHANGE,
-            class: OpClass::Change,
-            subject: id.to_bytes().to_vec(),
-            body: raw,
-        };
-        // The dependency says up to which Ledger entry the counters count.
-        let deps = vec![self.resume.ledger.head];
-        self.append_own(reads, at, Lane::Floor, deps, vec![op])?;
+        let author = self.author();
+        let subject = stock_document_id(self.device, date).to_bytes().to_vec();
+        while let Some(body) = document.publish(&author, &totals).map_err(DocumentError::from)? {
+            let kind = kinds::DOCUMENT_CHANGE;
+            let op = OpDraft { kind, class: OpClass::Change, subject: subject.clone(), body };
+            // The dependency says up to which Ledger entry the counters count.
+            let deps = vec![self.resume.ledger.head];
+            self.append_own(reads, at, Lane::Floor, deps, vec![op])?;
+        }
+        self.stock_document = Some((of, document));
         Ok(())
     }
 
@@ -131,16 +133,17 @@ impl Replica {
     }
 
     /// This device's counters of a day, as published so far.
-    fn stock_document(
+    fn load_stock_document(
         &self,
         reads: &dyn Reads,
         date: BusinessDate,
     ) -> Result<StockCounters, CommandError> {
-        let device = *self.device.as_bytes();
-        let mut document = StockCounters::new(&device, date.days_since_epoch());
-        let id = DocumentId::stock_counters(&device, date.days_since_epoch(), 0);
+        let id = stock_document_id(self.device, date);
+        let mut document =
+            StockCounters::open(self.device.as_bytes(), date.days_since_epoch(), 0)
+                .map_err(DocumentError::from)?;
         for (raw, author) in self.changes_of(reads, id)? {
-            document.apply(&raw, author)?;
+            document.apply_remote(&raw, &author).map_err(DocumentError::from)?;
         }
         Ok(document)
     }
@@ -171,10 +174,12 @@ impl Replica {
             };
             let Some(day) = id.business_day() else { continue };
             for (raw, author) in change_at(reads, stream, ordinal, id)? {
-                let document = documents
-                    .entry(id)
-                    .or_insert_with(|| StockCounters::new(author.device(), day));
-                document.apply(&raw, author)?;
+                if let btree_map::Entry::Vacant(slot) = documents.entry(id) {
+                    let opened = StockCounters::open(author.device(), day, 0);
+                    slot.insert(opened.map_err(DocumentError::from)?);
+                }
+                let Some(document) = documents.get_mut(&id) else { continue };
+                document.apply_remote(&raw, &author).map_err(DocumentError::from)?;
             }
         }
         let mut sum: BTreeMap<Sku, i64> = BTreeMap::new();
@@ -184,6 +189,11 @@ impl Replica {
         }
         Ok(sum)
     }
+}
+
+/// The document of what `device` moved on `date`.
+fn stock_document_id(device: DeviceId, date: BusinessDate) -> DocumentId {
+    DocumentId::stock_counters(device.as_bytes(), date.days_since_epoch(), 0)
 }
 
 /// The changes of `document` that the entry in a frame carries.

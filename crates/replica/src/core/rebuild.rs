@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::effect::{Alarm, Effect};
 use super::entry::Entry;
-use super::feeds::{FeedState, Feeds};
+use super::feeds::FeedState;
 use super::identity::FeedId;
 use super::keys;
 use super::replica::{Replica, last_ordinal};

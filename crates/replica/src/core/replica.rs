@@ -22,7 +22,7 @@ use super::overlay::Overlay;
 use super::rebuild::Rebuild;
 use super::roster::Roster;
 use super::verdict::HeldBack;
-use crate::documents::{Author, CartDocument};
+use crate::documents::{Author, CartDocument, StockCounters};
 use crate::limits;
 use crate::storage::{FrameKind, Ordinal, Reads, Room, StorageError, Stream};
 
@@ -85,6 +85,7 @@ pub struct Replica {
     pub(super) carts: BTreeMap<CartId, OpenCart>,
     pub(super) uses: u64,
     pub(super) movements: BTreeMap<BusinessDate, DayMovements>,
+    pub(super) stock_document: Option<(BusinessDate, StockCounters)>,
     pub(super) published_from: Ordinal,
     pub(super) published_at_ms: u64,
     pub(super) overlay: Overlay,
@@ -121,6 +122,7 @@ impl Replica {
             carts: BTreeMap::new(),
             uses: 0,
             movements: BTreeMap::new(),
+            stock_document: None,
             published_from: 0,
             published_at_ms: 0,
             overlay: Overlay::default(),

@@ -1,6 +1,7 @@
 //! Writing: how an own entry is made, appended, flushed and confirmed.
 
-use pos_core::books::RecordMeta;
+use std::collections::VecDeque;
+
 use pos_core::cart::Direction;
 use pos_core::record::Record;
 
@@ -44,24 +45,10 @@ impl Replica {
         deps: Vec<EntryId>,
         records: &[Record],
     ) -> Result<(EntryId, Ordinal), CommandError> {
-        self.check_books(records)?;
         let ops = records.iter().map(record_op).collect();
         let written = self.append_own(reads, at, Lane::Ledger, deps, ops)?;
         self.effect(Effect::Flush(Stream::OwnLedger));
         Ok(written)
-    }
-
-    /// Refuses records the books could not take, before anything is written.
-    pub(super) fn check_books(&self, records: &[Record]) -> Result<(), CommandError> {
-        let meta = RecordMeta {
-            id: EntryId::from_bytes([0; 32]),
-            device: self.device,
-            lamport: self.lamport,
-        };
-        for record in records {
-            self.books.check(&meta, record)?;
-        }
-        Ok(())
     }
 
     /// Answers a command once frame `ordinal` of `stream` is durable.
@@ -199,11 +186,11 @@ impl Replica {
         if stream == Stream::OwnFloor && self.appended.get(&stream) == Some(&upto) {
             self.floor_due_ms = None;
         }
-        let (durable, waiting) = core::mem::take(&mut self.waiting)
-            .into_iter()
-            .partition(|wait| wait.stream == stream && wait.ordinal < upto);
+        let (durable, waiting): (VecDeque<Waiting>, VecDeque<Waiting>) =
+            core::mem::take(&mut self.waiting)
+                .into_iter()
+                .partition(|wait| wait.stream == stream && wait.ordinal < upto);
         self.waiting = waiting;
-        let durable: Vec<Waiting> = durable;
         for wait in durable {
             self.effect(Effect::Done { id: wait.id, result: Ok(wait.outcome) });
         }
@@ -239,12 +226,14 @@ impl Resume {
                 *slot = slot.saturating_add(sale.total.minor());
             }
             Record::ShiftOpened(shift) => {
-                self.open_shifts.insert(shift.register.clone(), id);
+                let register = shift.register.clone();
+                self.shift_numbers.insert(register.clone(), shift.number);
+                self.open_shifts.insert(register, (id, shift.business_date));
             }
             Record::ShiftClosed(closed) => {
-                let register = &closed.z_report.register;
+                let register = &closed.report.figures.register;
                 self.open_shifts.remove(register);
-                self.z_numbers.insert(register.clone(), closed.z_report.number);
+                self.z_numbers.insert(register.clone(), closed.report.number);
             }
             Record::StoreOpened(_)
             | Record::RegisterAssigned { .. }
