@@ -1,6 +1,6 @@
 //! Replaying a shop's invoice file through a till: the rules are in `docs/replay.md`.
 //!
-//! [`plan`] is pure: it turns rows into documents. [`run`] rings them up with the same commands a
+//! [`read`] is pure: it turns rows into documents. [`run`] rings them up with the same commands a
 //! cashier's taps become, each document durable before the next.
 
 mod measure;
@@ -11,4 +11,4 @@ mod run;
 pub use measure::{Measurements, Percentiles};
 pub use plan::{Body, Document, GoodsLine, Plan, PlannedProduct, StockLine, read};
 pub use range::{DateRange, RangeError};
-pub use run::{Acknowledged, AckKind, ReplayError, Replayed, run};
+pub use run::{Acknowledged, Kind, Replay, ReplayError, Replayed};
