@@ -1,1 +1,12 @@
-//! Shared helpers of the suites.
+//! What the suites that cross crates share.
+//!
+//! - [`tillmesh`] builds the real binary once and runs it in a folder of its own.
+//! - [`sheet`] reads and writes the shop's invoice lines, and perturbs them by a seed.
+//! - [`oracle`] computes what a replay of a sheet must report, without a line of the code under
+//!   test.
+//! - [`prng`] draws every random choice of a suite from a printed seed.
+
+pub mod oracle;
+pub mod prng;
+pub mod sheet;
+pub mod tillmesh;

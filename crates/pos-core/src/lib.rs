@@ -13,9 +13,11 @@
 //!   in whatever order they arrive.
 
 pub mod barcode;
+pub mod books;
 pub mod business_date;
 pub mod cart;
 pub mod cash_rounding;
+mod codec;
 pub mod gtin;
 pub mod ids;
 pub mod limits;
@@ -23,12 +25,18 @@ pub mod money;
 pub mod price_book;
 pub mod product;
 pub mod quantity;
+pub mod receipt;
+pub mod record;
 pub mod refund;
+pub mod report;
 pub mod rounding;
 pub mod sale;
+pub mod shift;
+pub mod stock;
 pub mod store;
 pub mod tax;
 pub mod tender;
 pub mod text;
+pub mod till;
 pub mod transaction;
 pub mod unit_price;

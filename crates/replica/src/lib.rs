@@ -8,9 +8,14 @@
 //! - [`storage`]: what the core asks of a disk, with [`memory`] as its twin in memory and, with
 //!   the feature `store`, the real one.
 
+pub mod conformance;
 pub mod core;
 pub mod documents;
+pub mod journal;
 pub mod limits;
+pub mod memory;
 pub mod node;
 pub mod storage;
+#[cfg(feature = "store")]
+pub mod store;
 pub mod verify;

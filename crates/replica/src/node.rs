@@ -75,6 +75,12 @@ impl<S: Storage> Node<S> {
         self.alarms
     }
 
+    /// Stops in order and gives the disk back.
+    pub fn close_into(mut self, at: Moment) -> S {
+        self.handle(at, Input::Close);
+        self.storage
+    }
+
     /// What somebody should know, since the last call.
     pub fn take_alarms(&mut self) -> Vec<Alarm> {
         core::mem::take(&mut self.alarms)

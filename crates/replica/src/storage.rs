@@ -4,6 +4,8 @@
 
 use thiserror::Error;
 
+use crate::limits::{MAP_BATCH_CHANGES_MAX, MAP_KEY_BYTES_MAX, MAP_VALUE_BYTES_MAX};
+
 /// An append-only stream of frames, each in segment files of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stream {
@@ -29,7 +31,8 @@ impl Stream {
     }
 }
 
-/// Number of a frame in its stream, from 0, without gaps, never used again.
+/// Number of a frame in its stream, from 0, without gaps. Never used again once it was flushed: that
+/// of a frame that was cut as unfinished is.
 pub type Ordinal = u64;
 
 /// What a frame holds.
@@ -82,6 +85,7 @@ pub enum Scanned {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Recovered {
     /// A torn tail: bytes of an unfinished write that were cut (kept aside in a file), or `None`.
+    /// Nobody was told that these frames are written; their numbers are used again.
     pub torn: Option<Damage>,
     /// Damage met in the last segment, before its good end.
     pub damaged: Vec<Damage>,
@@ -136,6 +140,24 @@ pub struct Batch {
     pub changes: std::collections::BTreeMap<Vec<u8>, Option<Vec<u8>>>,
 }
 
+impl Batch {
+    /// Refuses what is over the limits, before anything is changed.
+    pub fn check(&self) -> Result<(), StorageError> {
+        let within = |what, bytes, limit| {
+            if bytes > limit {
+                return Err(StorageError::TooLong { what, bytes, limit });
+            }
+            Ok(())
+        };
+        within("the number of changes", self.changes.len(), MAP_BATCH_CHANGES_MAX)?;
+        for (key, value) in &self.changes {
+            within("a key", key.len(), MAP_KEY_BYTES_MAX)?;
+            within("a value", value.as_ref().map_or(0, Vec::len), MAP_VALUE_BYTES_MAX)?;
+        }
+        Ok(())
+    }
+}
+
 /// How much room there is for new work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Room {
@@ -144,6 +166,9 @@ pub enum Room {
     /// What is preallocated is all there is: finish what is open, begin nothing new.
     Scarce,
 }
+
+/// Keys and their values.
+pub type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// Reads, which the core may make while it handles an input.
 pub trait Reads {
@@ -179,7 +204,7 @@ pub trait Reads {
         prefix: &[u8],
         after: Option<&[u8]>,
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StorageError>;
+    ) -> Result<Pairs, StorageError>;
 }
 
 /// A disk.

@@ -1,2 +1,69 @@
-//! xtask
-fn main() {}
+//! The developer's commands, run as `cargo xtask …`. Each check that guards the repository is code
+//! here, and a test as well, so that there is nothing only a build machine knows.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
+
+mod commands;
+mod steps;
+mod tidy;
+mod tree;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The developer's commands of Tillmesh.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    after_help = "A first look:      cargo xtask test\n\
+                  While you write:   cargo xtask lint\n\n\
+                  Nothing beyond the Rust toolchain with rustfmt and clippy is needed."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+enum Task {
+    /// Everything that must hold before a change lands.
+    ///
+    /// In this order: format, clippy with warnings as errors, the tidy rules, the binary
+    /// `tillmesh` (suites run it), the replica's core compiled without its disk and network
+    /// parts, and every test of the workspace, doc tests included. A failed step does not stop the
+    /// next. The last line printed is `N passed, N failed`: tests and steps counted together.
+    Test,
+    /// The quick part of `test`: format, clippy, tidy.
+    ///
+    /// The tidy rules are what no compiler checks: which crate may depend on which, what the pure
+    /// parts may not touch (clock, disk, network, randomness, floats), file lengths, links in the
+    /// docs, licences. A broken rule is printed as `file:line: what; what to do instead`.
+    Lint,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let tree = match tree::Tree::open() {
+        Ok(tree) => tree,
+        Err(error) => {
+            eprintln!("the repository could not be read: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match cli.command {
+        Task::Test => commands::test(&tree),
+        Task::Lint => commands::lint(&tree),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::Cli::command().debug_assert();
+    }
+}

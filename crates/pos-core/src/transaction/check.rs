@@ -48,7 +48,7 @@ pub enum TransactionError {
         /// The other one.
         found: Currency,
     },
-    /// A line's quantity is zero, of the wrong sign, or a fraction of a piece.
+    /// A line's quantity is zero, too large, of the wrong sign, or a fraction of a piece.
     #[error("line {0} has an impossible quantity")]
     LineQuantity(LineId),
     /// Extended price and discount do not give the line's amount.
@@ -183,7 +183,9 @@ fn check_item(item: &SaleItem, prices: PriceTax) -> Result<(), TransactionError>
         Direction::Return => -1,
     };
     let whole = item.quantity.thousandths() % Quantity::ONE.thousandths() == 0;
+    let most = limits::QUANTITY_THOUSANDTHS_MAX.unsigned_abs();
     if item.quantity.thousandths().signum() != sign
+        || item.quantity.thousandths().unsigned_abs() > most
         || (item.product.unit == UnitOfMeasure::Each && !whole)
     {
         return Err(TransactionError::LineQuantity(line));

@@ -531,4 +531,102 @@ proptest! {
         prop_assert!(cart.apply_edit(&author(1), &set_label("after")).unwrap().is_some());
         cart.document().verify().unwrap();
     }
+
+    /// Changes that a program made to break the document, field by field, with a right checksum.
+    #[test]
+    fn changes_that_lie_about_their_past_never_panic_or_poison_a_document(
+        which in 0_usize..4,
+        lies in prop::collection::vec(lie(), 1..4),
+    ) {
+        let edits = [
+            set_label("table 5"),
+            add_line(2, 3),
+            CartEdit::VoidLine { line: line_id(1) },
+            CartEdit::RemoveQuantity { line: line_id(1), quantity: Quantity::ONE },
+        ];
+        let mut change = expanded(2, &edits[which]);
+        for lie in &lies {
+            lie.tell(&mut change);
+        }
+        let (taken, mut cart) = quietly(|| {
+            let mut cart = cart();
+            (cart.apply_remote(&raw(change), &author(2)), cart)
+        });
+        prop_assert!(!matches!(taken, Err(ApplyError::Fault(_))), "{taken:?}");
+        cart.view();
+        cart.document().verify().unwrap();
+        prop_assert!(cart.apply_edit(&author(1), &set_label("after")).unwrap().is_some());
+        cart.document().verify().unwrap();
+    }
+}
+
+/// One false statement in a change. Numbers stay small, so that they often name something real.
+#[derive(Debug, Clone)]
+enum Lie {
+    Seq(u64),
+    StartOp(u64),
+    Object(usize, u64, u8),
+    AtRoot(usize),
+    Pred(usize, u64, u8),
+    NoPred(usize),
+    Key(usize, &'static str),
+    Value(usize, i64),
+    Map(usize),
+    Repeat(usize),
+    Swap(usize, usize),
+}
+
+fn lie() -> impl Strategy<Value = Lie> {
+    let (index, counter, device) = (0_usize..6, 1_u64..14, 0_u8..4);
+    let keys = prop::sample::select(vec!["label", "lines", "schema", "product", "price", "x"]);
+    prop_oneof![
+        (0_u64..5).prop_map(Lie::Seq),
+        (1_u64..16).prop_map(Lie::StartOp),
+        (index.clone(), counter.clone(), device.clone()).prop_map(|(i, c, d)| Lie::Object(i, c, d)),
+        index.clone().prop_map(Lie::AtRoot),
+        (index.clone(), counter, device).prop_map(|(i, c, d)| Lie::Pred(i, c, d)),
+        index.clone().prop_map(Lie::NoPred),
+        (index.clone(), keys).prop_map(|(i, key)| Lie::Key(i, key)),
+        (index.clone(), -2_i64..9).prop_map(|(i, value)| Lie::Value(i, value)),
+        index.clone().prop_map(Lie::Map),
+        index.clone().prop_map(Lie::Repeat),
+        (index.clone(), index).prop_map(|(a, b)| Lie::Swap(a, b)),
+    ]
+}
+
+/// Device 0 stands for the genesis.
+fn writer(device: u8) -> automerge::ActorId {
+    let genesis = cart().document().id().genesis_actor();
+    if device == 0 { genesis.as_bytes().as_slice().into() } else { actor(device) }
+}
+
+impl Lie {
+    fn tell(&self, change: &mut ExpandedChange) {
+        let length = change.operations.len();
+        let at = |index: usize| index % length;
+        match self {
+            Self::Seq(seq) => change.seq = *seq,
+            Self::StartOp(start) => change.start_op = number(*start),
+            Self::Object(index, counter, device) => {
+                let id = OpId::new(*counter, &writer(*device));
+                change.operations[at(*index)].obj = ObjectId::Id(id);
+            }
+            Self::AtRoot(index) => change.operations[at(*index)].obj = ObjectId::Root,
+            Self::Pred(index, counter, device) => {
+                let id = OpId::new(*counter, &writer(*device));
+                change.operations[at(*index)].pred = vec![id].into();
+            }
+            Self::NoPred(index) => change.operations[at(*index)].pred = Vec::new().into(),
+            Self::Key(index, key) => change.operations[at(*index)].key = Key::Map((*key).into()),
+            Self::Value(index, value) => {
+                change.operations[at(*index)].action = OpType::Put((*value).into());
+            }
+            Self::Map(index) => change.operations[at(*index)].action = OpType::Make(ObjType::Map),
+            Self::Repeat(index) => {
+                let again = change.operations[at(*index)].clone();
+                change.operations.push(again);
+            }
+            Self::Swap(first, second) => change.operations.swap(at(*first), at(*second)),
+        }
+    }
 }

@@ -9,8 +9,8 @@
 
 use std::collections::BTreeMap;
 
-use automerge::transaction::Transactable;
-use automerge::{ObjId, ObjType, ROOT, ReadDoc};
+use automerge::transaction::{Transactable, Transaction};
+use automerge::{AutomergeError, ObjId, ObjType, ROOT, ReadDoc};
 use pos_core::product::Sku;
 use thiserror::Error;
 
@@ -70,8 +70,7 @@ impl StockCounters {
     }
 
     const fn over(document: Document) -> Self {
-        let (cells, buckets) = (BTreeMap::new(), Vec::new());
-        Self { document, cells, buckets, read_at: Vec::new() }
+        Self { document, cells: BTreeMap::new(), buckets: Vec::new(), read_at: Vec::new() }
     }
 
     /// The document behind the counters.
@@ -107,43 +106,31 @@ impl StockCounters {
             return Err(LocalError::from(GateRefusal::NotTheOwner).into());
         }
         self.read_cells();
-        let differs = |(sku, total): &(&Sku, &i64)| {
-            self.cells.get(*sku).is_none_or(|cell| cell.total != **total)
-        };
-        let changed = totals.iter().filter(differs).take(STOCK_CELLS_PER_CHANGE_MAX);
-        let (known, new): (Vec<_>, Vec<_>) =
-            changed.partition(|(sku, _total)| self.cells.contains_key(*sku));
-        if known.is_empty() && new.is_empty() {
-            return Ok(None);
-        }
-        let opened = self.buckets.len() + new.len().div_ceil(STOCK_BUCKET_CELLS_MAX);
+        let opened = self.buckets.len() + totals.len().div_ceil(STOCK_BUCKET_CELLS_MAX);
         if opened > BUCKETS_MAX {
             return Err(StockError::Full);
         }
-        let (cells, mut bucket) = (&self.cells, self.buckets.last().cloned());
-        let (mut next, root) = (self.buckets.len(), self.buckets_map());
+        let (mut cells, mut buckets) = (Vec::new(), self.buckets.clone());
+        let (known, root) = (&self.cells, self.buckets_map());
+        let me = author.actor().short();
         let raw = self.document.local_change(author, |transaction| {
-            for (sku, total) in known {
-                if let Some(cell) = cells.get(sku) {
-                    transaction.put(&cell.bucket, sku.as_str(), *total)?;
-                }
-            }
-            for (sku, total) in new {
-                let room = bucket.take_if(|bucket| bucket.size < STOCK_BUCKET_CELLS_MAX);
-                let mut target = if let Some(bucket) = room {
-                    bucket
-                } else {
-                    let key = format!("{next:04}-{}", author.actor().short());
-                    next += 1;
-                    let object = transaction.put_object(&root, key, ObjType::Map)?;
-                    Bucket { object, size: 0 }
+            for (sku, total) in totals {
+                let bucket = match known.get(sku) {
+                    Some(cell) if cell.total == *total => continue,
+                    Some(cell) => cell.bucket.clone(),
+                    None => room_for_one(transaction, &root, &mut buckets, &me)?,
                 };
-                transaction.put(&target.object, sku.as_str(), *total)?;
-                target.size += 1;
-                bucket = Some(target);
+                transaction.put(&bucket, sku.as_str(), *total)?;
+                cells.push((sku.clone(), Cell { bucket, total: *total }));
+                if cells.len() == STOCK_CELLS_PER_CHANGE_MAX {
+                    break;
+                }
             }
             Ok(())
         })?;
+        self.cells.extend(cells);
+        self.buckets = buckets;
+        self.read_at = self.document.heads();
         Ok(raw)
     }
 
@@ -188,6 +175,23 @@ impl StockCounters {
         let found = self.document.automerge().get(ROOT, STOCK_BUCKETS).ok().flatten();
         found.map_or(ROOT, |(_value, object)| object)
     }
+}
+
+/// The map for one more cell: the last one, or a new one when that is full.
+fn room_for_one(
+    transaction: &mut Transaction<'_>,
+    root: &ObjId,
+    buckets: &mut Vec<Bucket>,
+    me: &str,
+) -> Result<ObjId, AutomergeError> {
+    if let Some(last) = buckets.last_mut().filter(|last| last.size < STOCK_BUCKET_CELLS_MAX) {
+        last.size += 1;
+        return Ok(last.object.clone());
+    }
+    let key = format!("{:04}-{me}", buckets.len());
+    let object = transaction.put_object(root, key, ObjType::Map)?;
+    buckets.push(Bucket { object: object.clone(), size: 1 });
+    Ok(object)
 }
 
 #[cfg(test)]
@@ -246,7 +250,10 @@ mod tests {
         }
         let (cells, buckets) = own.scan();
         assert_eq!(cells.len(), 291);
-        assert_eq!(buckets.iter().map(|bucket| bucket.size).collect::<Vec<_>>(), [100, 100, 91]);
+        let sizes =
+            |buckets: &[Bucket]| buckets.iter().map(|bucket| bucket.size).collect::<Vec<_>>();
+        assert_eq!(sizes(&buckets), [100, 100, 91]);
+        assert_eq!(sizes(&own.buckets), sizes(&buckets), "what is remembered is what is there");
     }
 
     #[test]

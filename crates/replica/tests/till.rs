@@ -1,0 +1,126 @@
+//! One till on a disk in memory, through its public interface.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod shop;
+
+use pos_core::product::Sku;
+use pos_core::quantity::Quantity;
+use replica::core::{CommandError, Outcome};
+use replica::memory::Crash;
+use replica::node::Node;
+use replica::storage::{Reads, Storage, Stream};
+use replica::verify::verify;
+use shop::{add, at, founded, identity, open_cart, pay, register, sell};
+
+#[test]
+fn a_sale_is_numbered_balanced_and_counted() {
+    let mut till = founded(1);
+    let first = sell(&mut till, 10, None);
+    let second = sell(&mut till, 20, None);
+    assert_eq!((first.number.counter(), second.number.counter()), (1, 2));
+    assert_eq!(first.transaction.total, shop::gbp(849));
+    let on_hand = till.replica().books().on_hand(&Sku::new("85123a").unwrap());
+    assert_eq!(on_hand, Quantity::from_units(-4).unwrap());
+}
+
+#[test]
+fn a_command_sent_again_is_answered_with_what_it_did() {
+    let mut till = founded(1);
+    let first = sell(&mut till, 10, Some("536365"));
+    let again = sell(&mut till, 20, Some("536365"));
+    assert_eq!(first, again);
+    assert_eq!(till.replica().last_receipt(&register()), 1);
+}
+
+#[test]
+fn a_paid_cart_never_becomes_open() {
+    let mut till = founded(1);
+    let cart = open_cart(&mut till, 10);
+    add(&mut till, 11, cart, "A", "1.00", 1);
+    pay(&mut till, 12, cart, 100, None).unwrap();
+    let again = pay(&mut till, 13, cart, 100, None).unwrap_err();
+    assert!(matches!(again, CommandError::CartClosed { .. }), "{again}");
+    let command = shop::item("A", "1.00", 1, pos_core::cart::Direction::Sale);
+    let edit = till.execute(at(14), replica::core::Command::EditCart { cart, command });
+    assert!(matches!(edit.unwrap_err(), CommandError::CartClosed { .. }));
+    assert!(till.query(|replica, disk| replica.open_carts(disk)).unwrap().is_empty());
+}
+
+#[test]
+fn after_a_power_cut_every_answered_sale_is_there_and_numbers_go_on() {
+    let mut till = founded(1);
+    let sold: Vec<_> = (0..20).map(|n| sell(&mut till, 10 + n, None)).collect();
+    let mut disk = till.into_storage();
+    disk.crash(Crash::POWER_CUT).unwrap();
+    let mut till = Node::start(identity(1, 2), disk).unwrap();
+    while till.rebuild_step(at(100)) {}
+    for sale in &sold {
+        let found = till.query(|replica, disk| replica.transaction(disk, sale.id)).unwrap();
+        assert_eq!(found.as_ref(), Some(&sale.transaction));
+    }
+    assert_eq!(sell(&mut till, 200, None).number.counter(), 21);
+    let closed = till.query(|replica, disk| verify(replica, disk, &mut |_, _| {})).unwrap();
+    let stock_lag = |finding: &_| matches!(finding, replica::verify::Finding::StockDiffers { .. });
+    assert!(closed.findings.iter().all(stock_lag), "{:?}", closed.findings);
+}
+
+#[test]
+fn an_orderly_stop_leaves_nothing_to_find() {
+    let mut till = founded(1);
+    for n in 0..5 {
+        sell(&mut till, 10 + n * 700, None);
+    }
+    till.tick(at(5000));
+    let disk = { till.close_into(at(6000)) };
+    let mut till = Node::start(identity(1, 2), disk).unwrap();
+    let report = till.query(|replica, disk| verify(replica, disk, &mut |_, _| {})).unwrap();
+    assert_eq!(report.findings, vec![]);
+    assert_eq!(report.transactions, 5);
+    assert!(report.products == 2 && report.signatures > 0);
+}
+
+#[test]
+fn a_cart_left_open_by_a_crash_is_retrieved_with_its_lines() {
+    let mut till = founded(1);
+    let cart = open_cart(&mut till, 10);
+    add(&mut till, 11, cart, "A", "1.00", 3);
+    let mut disk = till.into_storage();
+    disk.crash(Crash::KILL).unwrap();
+    let mut till = Node::start(identity(1, 2), disk).unwrap();
+    while till.rebuild_step(at(100)) {}
+    let open = till.query(|replica, disk| replica.open_carts(disk)).unwrap();
+    assert_eq!(open.len(), 1);
+    add(&mut till, 120, cart, "B", "2.00", 1);
+    let Outcome::Completed(sale) = pay(&mut till, 121, cart, 500, None).unwrap() else { panic!() };
+    assert_eq!(sale.get().transaction.items.len(), 2);
+}
+
+#[test]
+fn a_lost_index_is_rebuilt_while_the_till_sells() {
+    let mut till = founded(1);
+    for n in 0..300 {
+        sell(&mut till, 10 + n, Some(&format!("key-{n}")));
+    }
+    let held = till.replica().held_digest();
+    let mut disk = till.into_storage();
+    disk.crash(Crash::KILL).unwrap();
+    disk.reset_map().unwrap();
+    let mut till = Node::start(identity(1, 2), disk).unwrap();
+    assert!(till.replica().rebuilding().is_some(), "the journal is more than one step long");
+    // A new sale goes through at once; a repeat has to wait until "unknown" means unknown.
+    assert_eq!(sell(&mut till, 1000, None).number.counter(), 301);
+    let cart = open_cart(&mut till, 1001);
+    let repeat = pay(&mut till, 1002, cart, 849, Some("key-299"));
+    let waits = matches!(repeat, Err(CommandError::Rebuilding { .. }));
+    assert!(waits || matches!(repeat, Ok(Outcome::RepeatedSale(_))), "{repeat:?}");
+    while till.rebuild_step(at(1100)) {}
+    let Outcome::RepeatedSale(first) = pay(&mut till, 1200, cart, 849, Some("key-7")).unwrap()
+    else {
+        panic!()
+    };
+    assert_eq!(first.get().number.counter(), 8);
+    let on_hand = till.replica().books().on_hand(&Sku::new("71053").unwrap());
+    assert_eq!(on_hand, Quantity::from_units(-301).unwrap());
+    assert_ne!(till.replica().held_digest(), held);
+    assert_eq!(till.storage().next_ordinal(Stream::Others), 0);
+}

@@ -1,0 +1,42 @@
+//! What each command runs, step by step.
+
+use std::process::{Command, ExitCode};
+
+use crate::steps::Report;
+use crate::tidy;
+use crate::tree::Tree;
+
+/// Everything that must hold before a change lands.
+pub(crate) fn test(tree: &Tree) -> ExitCode {
+    let mut report = Report::new();
+    quick(tree, &mut report);
+    let binary = ["build", "--package", "terminal", "--bin", "tillmesh"];
+    report.command("build tillmesh", &mut cargo(tree, &binary));
+    let core = tidy::core_build::BUILD;
+    report.command("compile the core alone", &mut cargo(tree, core));
+    // `--no-fail-fast`: one failing suite must not hide the next.
+    report.suite("tests", &mut cargo(tree, &["test", "--workspace", "--no-fail-fast"]));
+    report.finish()
+}
+
+/// What is quick enough to run after every change.
+pub(crate) fn lint(tree: &Tree) -> ExitCode {
+    let mut report = Report::new();
+    quick(tree, &mut report);
+    report.finish()
+}
+
+fn quick(tree: &Tree, report: &mut Report) {
+    report.command("format", &mut cargo(tree, &["fmt", "--all", "--check"]));
+    let clippy = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
+    report.command("clippy", &mut cargo(tree, &clippy));
+    report.step("tidy", || tidy::run(tree));
+}
+
+/// The cargo that runs us, in the root of the repository.
+pub(crate) fn cargo(tree: &Tree, args: &[&str]) -> Command {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    command.args(args).current_dir(tree.root());
+    command
+}
