@@ -310,3 +310,6 @@ pub struct Payment<'a> {
 fn unexpected(outcome: &Outcome) -> CommandError {
     CommandError::Stopped(format!("an answer that does not fit the command: {outcome:?}"))
 }
+
+#[cfg(test)]
+pub(crate) mod tests;
