@@ -32,8 +32,8 @@ impl Replica {
         let mut document = CartDocument::open(cart, 0).map_err(DocumentError::from)?;
         let opened = document.apply_open(&self.author(), &operator, &label);
         let raw = opened.map_err(DocumentError::from)?.ok_or(CommandError::NothingToDo)?;
-        self.keep_cart(cart, document);
         self.write_change(reads, at, cart, raw)?;
+        self.keep_cart(cart, document);
         Ok(cart)
     }
 
@@ -54,8 +54,12 @@ impl Replica {
         for edit in edits {
             let document = &mut self.cart_in_memory(cart)?.document;
             let raw = document.apply_edit(&author, &edit).map_err(DocumentError::from)?;
-            if let Some(raw) = raw {
-                self.write_change(reads, at, cart, raw)?;
+            if let Some(raw) = raw
+                && let Err(error) = self.write_change(reads, at, cart, raw)
+            {
+                // The document in memory has a change that no feed has: nothing may build on it.
+                self.carts.remove(&cart);
+                return Err(error);
             }
         }
         Ok(self.cart_in_memory(cart)?.document.view())
@@ -126,8 +130,10 @@ impl Replica {
             });
         }
         let mut document = CartDocument::open(cart, 0).map_err(DocumentError::from)?;
-        for (raw, author) in changes {
-            document.apply_remote(&raw, &author).map_err(DocumentError::from)?;
+        for change in changes {
+            // What the gate refuses is left out, on every replica: one bad change of one device
+            // must not lock the others out of a cart.
+            let _refused_or_not = document.apply_remote(&change.raw, &change.author);
         }
         self.keep_cart(cart, document);
         Ok(())
