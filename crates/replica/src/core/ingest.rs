@@ -79,6 +79,10 @@ impl Replica {
         if let Some(reason) = self.stopped() {
             return Err(CommandError::Stopped(reason.to_owned()).into());
         }
+        // Until the index is whole, "not found" proves nothing, and nothing is stored twice.
+        if let Some((done, total)) = self.rebuilding() {
+            return Err(CommandError::Rebuilding { done, total }.into());
+        }
         // Which store it is to belong to is not for the first stranger to say: see `join`.
         let group = self.store_id().ok_or(CommandError::NoStore)?;
         let mut entries: Vec<Entry> = Vec::with_capacity(window.len());
