@@ -39,7 +39,14 @@ impl Replica {
 
     /// Writes what moved since the last time into the documents of its days.
     pub(super) fn publish(&mut self, reads: &dyn Reads, at: Moment) {
-        if self.movements.is_empty() || self.rebuild.is_some() || self.stopped.is_some() {
+        // Counters never count a sale that may still be lost: they are in another journal.
+        let ledger = Stream::OwnLedger;
+        let unsure = self.appended.get(&ledger) != self.flushed.get(&ledger);
+        if self.movements.is_empty()
+            || unsure
+            || self.rebuild.is_some()
+            || self.stopped.is_some()
+        {
             return;
         }
         self.published_at_ms = at.monotonic_ms;

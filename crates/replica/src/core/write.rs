@@ -232,6 +232,8 @@ impl Replica {
         let reason = format!("{}: {error}", stream.name());
         self.stopped.get_or_insert_with(|| reason.clone());
         self.floor_due_ms = None;
+        // Nothing that comes after what failed may reach the disk.
+        self.effects.retain(|effect| matches!(effect, Effect::Done { .. } | Effect::Alarm(_)));
         for wait in core::mem::take(&mut self.waiting) {
             let result = Err(CommandError::Stopped(reason.clone()));
             self.effect(Effect::Done { id: wait.id, result });
