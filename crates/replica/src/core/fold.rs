@@ -336,6 +336,7 @@ impl Replica {
         let feed = entry.header().feed;
         let author = Author::new(feed.device.as_bytes(), &feed.incarnation.to_bytes());
         let result = open.document.apply_remote(raw, &author);
+        open.forget_view();
         let in_order = matches!(&result, Ok(applied)
             if !matches!(applied.outcome, documents::Outcome::Parked { .. })
                 && applied.released.is_empty());

@@ -12,6 +12,7 @@ use pos_core::ids::{CartId, DeviceId, RegisterId, StoreId};
 use pos_core::product::Sku;
 use pos_core::store::StoreSettings;
 
+use super::carts::OpenCart;
 use super::command::{CommandError, Moment, Outcome};
 use super::effect::{Alarm, CommandId, Effect, Input};
 use super::entry::{Entry, EntryId, Lane, Sealed};
@@ -23,7 +24,7 @@ use super::overlay::Overlay;
 use super::rebuild::Rebuild;
 use super::roster::Roster;
 use super::verdict::HeldBack;
-use crate::documents::{Author, CartDocument, StockCounters};
+use crate::documents::{Author, StockCounters};
 use crate::limits;
 use crate::storage::{Frame, FrameKind, Ordinal, Reads, Room, StorageError, Stream};
 
@@ -44,13 +45,6 @@ impl Identity {
         let seal = blake3::derive_key("tillmesh salt seed v1", &secret);
         Self { key: DeviceKey::from_secret(secret), seal: Sealed(seal), nonce }
     }
-}
-
-/// A cart in memory.
-#[derive(Debug)]
-pub(super) struct OpenCart {
-    pub(super) document: CartDocument,
-    pub(super) last_used: u64,
 }
 
 /// A command whose entry waits for its flush.
