@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use pos_core::ids::StoreId;
+
 use crate::core::{
     Alarm, Command, CommandError, CommandId, Effect, Identity, IngestError, Ingested, Input,
     Moment, Outcome, Replica,
@@ -64,9 +66,25 @@ impl<S: Storage> Node<S> {
 
     /// Takes in a window of entries of another device.
     pub fn ingest(&mut self, window: &[&[u8]]) -> Result<Ingested, IngestError> {
-        let result = self.replica.ingest(&self.storage, window);
-        self.run_effects();
-        result
+        let mut all = Ingested::default();
+        let mut left = window;
+        loop {
+            let result = self.replica.ingest(&self.storage, left);
+            self.run_effects();
+            let part = result?;
+            all.new += part.new;
+            all.known += part.known;
+            all.taken += part.taken;
+            left = left.get(part.taken..).unwrap_or_default();
+            if left.is_empty() || part.taken == 0 {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Makes this device take in the entries of `store`: see [`Replica::join`].
+    pub fn join(&mut self, store: StoreId) -> Result<(), CommandError> {
+        self.replica.join(store)
     }
 
     /// Stops in order: publishes, flushes, marks the end.

@@ -1,16 +1,52 @@
 //! Carts: documents edited by commands, in memory while they are used.
 
-use pos_core::cart::{CartCommand, CartView, decide};
+use pos_core::cart::{CartCommand, CartEdit, CartView, decide};
 use pos_core::ids::{CartId, LineId, OperatorId, RecordId};
 
 use super::command::{CommandError, DocumentError, Moment};
 use super::entry::{Lane, OpClass, OpDraft};
 use super::keys;
 use super::kinds;
-use super::replica::{OpenCart, Replica};
+use super::replica::Replica;
 use crate::documents::{CartDocument, DocumentId};
 use crate::limits;
 use crate::storage::Reads;
+
+/// A cart in memory.
+#[derive(Debug)]
+pub(super) struct OpenCart {
+    pub(super) document: CartDocument,
+    /// As read from the document since it last changed.
+    view: Option<CartView>,
+    last_used: u64,
+}
+
+impl OpenCart {
+    fn view(&mut self) -> &CartView {
+        self.view.get_or_insert_with(|| self.document.view())
+    }
+
+    /// The document has changed in a way that is not known here.
+    pub(super) fn forget_view(&mut self) {
+        self.view = None;
+    }
+
+    fn edited(&mut self, edit: &CartEdit) {
+        let line = match edit {
+            CartEdit::AddLine { line, .. }
+            | CartEdit::AddQuantity { line, .. }
+            | CartEdit::RemoveQuantity { line, .. }
+            | CartEdit::VoidLine { line }
+            | CartEdit::Reprice { line, .. } => Some(*line),
+            CartEdit::SetCustomer { .. }
+            | CartEdit::SetLabel { .. }
+            | CartEdit::SetStatus { .. } => None,
+        };
+        if let Some(view) = &mut self.view {
+            self.document.refresh(view, line);
+        }
+    }
+}
 
 impl Replica {
     /// Opens a cart. Its id derives from the entry that will carry its first change.
@@ -27,8 +63,8 @@ impl Replica {
         let mut document = CartDocument::open(cart, 0).map_err(DocumentError::from)?;
         let opened = document.apply_open(&self.author(), operator, label);
         let raw = opened.map_err(DocumentError::from)?.ok_or(CommandError::NothingToDo)?;
-        self.keep_cart(cart, document);
         self.write_change(reads, at, cart, raw)?;
+        self.keep_cart(cart, document);
         Ok(cart)
     }
 
@@ -44,22 +80,29 @@ impl Replica {
         self.load_cart(reads, cart)?;
         let line = self.fresh_line();
         let author = self.author();
-        let view = self.cart_in_memory(cart)?.document.view();
+        let view = self.cart_in_memory(cart)?.view().clone();
         let edits = decide(&view, self.books.price_book(), self.settings()?, command, line)?;
         for edit in edits {
-            let document = &mut self.cart_in_memory(cart)?.document;
-            let raw = document.apply_edit(&author, &edit).map_err(DocumentError::from)?;
-            if let Some(raw) = raw {
-                self.write_change(reads, at, cart, raw)?;
+            let open = self.cart_in_memory(cart)?;
+            let Some(raw) =
+                open.document.apply_edit(&author, &edit).map_err(DocumentError::from)?
+            else {
+                continue;
+            };
+            open.edited(&edit);
+            if let Err(error) = self.write_change(reads, at, cart, raw) {
+                // The document in memory has a change that no feed has: nothing may build on it.
+                self.carts.remove(&cart);
+                return Err(error);
             }
         }
-        Ok(self.cart_in_memory(cart)?.document.view())
+        Ok(self.cart_in_memory(cart)?.view().clone())
     }
 
     /// A cart as it stands.
     pub fn cart(&mut self, reads: &dyn Reads, cart: CartId) -> Result<CartView, CommandError> {
         self.load_cart(reads, cart)?;
-        Ok(self.cart_in_memory(cart)?.document.view())
+        Ok(self.cart_in_memory(cart)?.view().clone())
     }
 
     /// A cart and the heads of its document, which a sale names as what it paid.
@@ -71,7 +114,7 @@ impl Replica {
         self.load_cart(reads, cart)?;
         let open = self.cart_in_memory(cart)?;
         let heads = open.document.heads().into_iter().map(RecordId::from_bytes).collect();
-        Ok((open.document.view(), heads))
+        Ok((open.view().clone(), heads))
     }
 
     /// The carts that are neither paid nor abandoned, on any till of the store.
@@ -121,8 +164,10 @@ impl Replica {
             });
         }
         let mut document = CartDocument::open(cart, 0).map_err(DocumentError::from)?;
-        for (raw, author) in changes {
-            document.apply_remote(&raw, &author).map_err(DocumentError::from)?;
+        for change in changes {
+            // What the gate refuses is left out, on every replica: one bad change of one device
+            // must not lock the others out of a cart.
+            let _refused_or_not = document.apply_remote(&change.raw, &change.author);
         }
         self.keep_cart(cart, document);
         Ok(())
@@ -135,7 +180,7 @@ impl Replica {
                 self.carts.remove(&oldest);
             }
         }
-        self.carts.insert(cart, OpenCart { document, last_used: self.uses });
+        self.carts.insert(cart, OpenCart { document, view: None, last_used: self.uses });
     }
 
     fn cart_in_memory(&mut self, cart: CartId) -> Result<&mut OpenCart, CommandError> {

@@ -124,7 +124,8 @@ pub enum Command {
     },
     /// Pays back goods by the receipt they were bought with.
     Refund(Box<RefundCommand>),
-    /// Adds or revokes a device. Only a manager's device may; another's is kept aside everywhere.
+    /// Adds or revokes a device. Only a manager's device may; another's is refused here, and kept
+    /// aside everywhere if it is written all the same.
     ChangeRoster(RosterRecord),
     /// Writes any other fact: a stock adjustment, an account posting.
     Record(Box<Record>),
@@ -183,6 +184,20 @@ pub enum CommandError {
     /// There is no store in this folder yet.
     #[error("this till belongs to no store yet: run `tillmesh init` first")]
     NoStore,
+    /// The device was never let into the store, or was shut out: what it writes would not count.
+    #[error("this till is not part of the store (any more): a manager has to add it")]
+    NotAMember,
+    /// Only a manager's device may.
+    #[error("only a manager's device may do this")]
+    ManagerOnly,
+    /// More products than one command edits.
+    #[error("{found} products in one command, at most {limit}: send them in parts")]
+    TooManyProducts {
+        /// How many it names.
+        found: usize,
+        /// How many it may.
+        limit: usize,
+    },
     /// There is one already.
     #[error("this till already belongs to a store")]
     AlreadyFounded,
@@ -254,7 +269,9 @@ pub enum CommandError {
     #[error("this till has stopped writing after a disk error ({0}): restart it")]
     Stopped(String),
     /// The index is being rebuilt, and the answer depends on all of it.
-    #[error("this till is rebuilding its index ({done} of {total} bytes read): try again shortly")]
+    #[error(
+        "this till is rebuilding its index ({done} of {total} entries read): try again shortly"
+    )]
     Rebuilding {
         /// Frames read.
         done: u64,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use pos_core::business_date::BusinessDate;
 use pos_core::ids::{CartId, IdempotencyKey, OperatorId, RecordId, RegisterId};
 use pos_core::money::Money;
-use pos_core::price_book::{ProductEdit, ProductFields};
+use pos_core::price_book::{EditNumber, ProductFields};
 use pos_core::product::Sku;
 use pos_core::quantity::Quantity;
 use pos_core::record::Record;
@@ -19,17 +19,17 @@ use pos_core::transaction::{ReceiptNumber, SaleTransaction};
 
 use super::command::{Command, CommandError, Completed, Moment, Outcome};
 use super::durable::Durable;
-use super::effect::{CommandId, Effect};
+use super::effect::{Alarm, CommandId, Effect};
 use super::entry::{Entry, EntryId, Lane, OpClass, OpDraft};
 use super::identity::store_id;
 use super::keys;
 use super::replica::Replica;
-use super::roster::RosterRecord;
+use super::roster::{Role, RosterRecord};
 use crate::limits;
 use crate::storage::{Ordinal, Reads, Room, StorageError, Stream};
 
-/// Products edited by one entry: a bulk import is many of them.
-const PRODUCTS_PER_ENTRY: usize = 500;
+/// Most products one command edits: a bulk import is many commands, each durable at its end.
+const PRODUCTS_PER_COMMAND: usize = 20_000;
 
 /// How a command is answered.
 enum Answer {
@@ -53,6 +53,10 @@ impl Replica {
             }
             Err(error) => self.effect(Effect::Done { id, result: Err(error) }),
         }
+        if let Err(error) = self.settle(reads) {
+            self.effect(Effect::Alarm(Alarm::WritingStopped(error.to_string())));
+        }
+        self.flush_if_heavy();
         self.publish_if_due(reads, at);
     }
 
@@ -142,9 +146,16 @@ impl Replica {
                 if let Some(key) = record.idempotency_key()
                     && let Some(first) = self.answered(reads, key)?
                 {
-                    return Ok(Answer::Now(Outcome::Repeated(Durable::confirmed(first))));
+                    return self.repeat(reads, first, Outcome::Repeated(Durable::confirmed(first)));
                 }
-                self.record(reads, at, &record)
+                match *record {
+                    Record::StoreOpened(settings) => self.change_settings(reads, at, settings),
+                    Record::ProductsEdited(edits) => {
+                        let edits = edits.into_iter().map(|edit| (edit.sku, edit.fields)).collect();
+                        self.edit_products(reads, at, edits)
+                    }
+                    other => self.record(reads, at, &other),
+                }
             }
         }
     }
@@ -181,18 +192,46 @@ impl Replica {
         settings: StoreSettings,
         register: RegisterId,
     ) -> Result<Answer, CommandError> {
-        if self.group.is_some() || self.resume.incarnation.is_some() {
-            return Err(CommandError::AlreadyFounded);
+        // A founding that a crash cut in half is carried on under the id it has.
+        let half_founded = self.own_role() == Some(Role::Manager)
+            && self.books.settings().is_none()
+            && self.rebuild.is_none();
+        if !half_founded {
+            if self.group.is_some() || self.resume.incarnation.is_some() {
+                return Err(CommandError::AlreadyFounded);
+            }
+            let op = roster_op(&RosterRecord::Founded { nonce });
+            self.begin_first_life();
+            self.group = Some(store_id(self.device, &nonce));
+            self.append_own(reads, at, Lane::Ledger, Vec::new(), vec![op])?;
         }
-        let op = roster_op(&RosterRecord::Founded { nonce });
-        self.ensure_life(reads, at)?;
-        self.group = Some(store_id(self.device, &nonce));
-        self.append_own(reads, at, Lane::Ledger, Vec::new(), vec![op])?;
         let assigned = Record::RegisterAssigned { register, device: self.device };
+        let settings = StoreSettings { edit: EditNumber(1), ..settings };
         let records = [Record::StoreOpened(settings), assigned];
         let (id, ordinal) = self.append_records(reads, at, Vec::new(), &records)?;
-        self.write_resume();
-        self.effect(Effect::Flush(Stream::OwnLedger));
+        Ok(Answer::WhenDurable(ordinal, Outcome::Recorded(Durable::confirmed(id))))
+    }
+
+    /// What an edit replaces is known only once all of the journal is folded.
+    fn refuse_rebuilding(&self) -> Result<(), CommandError> {
+        match self.rebuilding() {
+            Some((done, total)) => Err(CommandError::Rebuilding { done, total }),
+            None => Ok(()),
+        }
+    }
+
+    /// Replaces the settings. The edit number is given here.
+    fn change_settings(
+        &mut self,
+        reads: &dyn Reads,
+        at: Moment,
+        settings: StoreSettings,
+    ) -> Result<Answer, CommandError> {
+        self.refuse_rebuilding()?;
+        let (edit, replaced) = self.next_edit(reads, None)?;
+        let record = Record::StoreOpened(StoreSettings { edit, ..settings });
+        let deps = replaced.into_iter().collect();
+        let (id, ordinal) = self.append_records(reads, at, deps, core::slice::from_ref(&record))?;
         Ok(Answer::WhenDurable(ordinal, Outcome::Recorded(Durable::confirmed(id))))
     }
 
@@ -203,21 +242,17 @@ impl Replica {
         edits: Vec<(Sku, ProductFields)>,
     ) -> Result<Answer, CommandError> {
         self.settings()?;
+        self.refuse_rebuilding()?;
+        if edits.len() > PRODUCTS_PER_COMMAND {
+            let limit = PRODUCTS_PER_COMMAND;
+            return Err(CommandError::TooManyProducts { found: edits.len(), limit });
+        }
         let mut last = None;
         let mut edits = edits.into_iter().peekable();
         while edits.peek().is_some() {
-            let chunk: Vec<ProductEdit> = edits
-                .by_ref()
-                .take(PRODUCTS_PER_ENTRY)
-                .map(|(sku, fields)| ProductEdit {
-                    edit: self.books.price_book().next_edit(&sku),
-                    sku,
-                    fields,
-                })
-                .collect();
-            let record = Record::ProductsEdited(chunk);
-            let ops = vec![super::write::record_op(&record)];
-            last = Some(self.append_own(reads, at, Lane::Ledger, Vec::new(), ops)?);
+            let chunk = self.next_chunk(reads, &mut edits)?;
+            let ops = vec![super::write::record_op(&Record::ProductsEdited(chunk.edits))];
+            last = Some(self.append_own(reads, at, Lane::Ledger, chunk.deps, ops)?);
         }
         let Some((id, ordinal)) = last else {
             return Err(CommandError::NothingToDo);
@@ -365,7 +400,24 @@ impl Replica {
     fn repeat_sale(&self, reads: &dyn Reads, first: RecordId) -> Result<Answer, CommandError> {
         let sale = self.transaction(reads, first)?.ok_or(CommandError::KeyUsedOtherwise)?;
         let durable = Durable::confirmed(completed(first, sale));
-        Ok(Answer::Now(Outcome::RepeatedSale(Box::new(durable))))
+        self.repeat(reads, first, Outcome::RepeatedSale(Box::new(durable)))
+    }
+
+    /// Answers a command sent again: at once, unless what it did still waits for its flush.
+    fn repeat(
+        &self,
+        reads: &dyn Reads,
+        first: RecordId,
+        outcome: Outcome,
+    ) -> Result<Answer, CommandError> {
+        let place = self.overlay.get(reads, &keys::entry(first))?;
+        let flushed = self.flushed.get(&Stream::OwnLedger).copied().unwrap_or(0);
+        Ok(match place.as_deref().and_then(keys::parse_place) {
+            Some((Stream::OwnLedger, ordinal)) if ordinal >= flushed => {
+                Answer::WhenDurable(ordinal, outcome)
+            }
+            _ => Answer::Now(outcome),
+        })
     }
 
     /// A completed transaction by its id.
@@ -403,7 +455,7 @@ impl Replica {
         let Some((stream, ordinal)) = place.as_deref().and_then(keys::parse_place) else {
             return Ok(None);
         };
-        let frame = reads.read(stream, ordinal)?;
+        let frame = self.frame(reads, stream, ordinal)?;
         Ok(Entry::decode(&frame.payload).ok())
     }
 

@@ -43,6 +43,9 @@ impl Replica {
             add(&mut hasher, id.as_bytes());
             add(&mut hasher, &postcard::to_stdvec(reason).unwrap_or_default());
         }
+        for (id, _) in self.roster.iter().filter(|(id, _)| self.roster.counts(**id)) {
+            add(&mut hasher, id.as_bytes());
+        }
         for (document, heads) in self.document_heads(reads)? {
             add(&mut hasher, &document.to_bytes());
             for head in heads {

@@ -215,7 +215,7 @@ impl Replica {
         found: &mut Vec<Exception>,
     ) -> Result<(), StorageError> {
         for (feed, state) in self.feeds().iter() {
-            if state.heads.len() > 1 {
+            if state.is_forked() {
                 found.push(Exception::FeedForked {
                     device: feed.device,
                     incarnation: feed.incarnation.counter,

@@ -17,6 +17,28 @@ pub struct FeedState {
 }
 
 impl FeedState {
+    /// Whether two entries of the feed follow the same one. Runs of one chain with gaps between
+    /// them are told apart: between the ends of two runs something is missing.
+    pub fn is_forked(&self) -> bool {
+        let mut heads = self.heads.iter();
+        let mut last = heads.next();
+        for head in heads {
+            let from = last.map_or(0, |(seq, _)| seq.saturating_add(1));
+            last = Some(head);
+            let between = |(seq, _): &&(u64, EntryId)| (from..head.0).contains(seq);
+            if self.missing.iter().filter(between).count() != 1 {
+                return true;
+            }
+        }
+        let missing = self.missing.iter().map(|(seq, _)| seq).collect::<BTreeSet<_>>();
+        missing.len() < self.missing.len()
+    }
+
+    /// The highest sequence number held.
+    pub fn reached(&self) -> u64 {
+        self.heads.last().map_or(0, |(seq, _)| *seq)
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         for set in [&self.heads, &self.missing] {

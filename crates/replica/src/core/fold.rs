@@ -9,22 +9,30 @@ use pos_core::transaction::SaleTransaction;
 
 use super::effect::{Alarm, Effect};
 use super::entry::{Entry, EntryId, Header, Lane, OpClass};
+use super::feeds::FeedState;
+use super::identity::FeedId;
 use super::keys;
 use super::kinds;
 use super::life::IncarnationOpened;
 use super::replica::Replica;
-use super::roster::{RosterEntry, RosterRecord};
-use super::verdict::{HeldBack, Verdict, judge};
-use crate::documents::{Author, DocumentId, DocumentKind};
-use crate::storage::{Ordinal, Reads, StorageError, Stream};
+use super::roster::RosterRecord;
+use super::verdict::{HeldBack, Verdict, is_roster, judge};
+use crate::documents::{self, Author, DocumentId, DocumentKind};
+use crate::storage::{FrameKind, Ordinal, Reads, StorageError, Stream};
 
 /// What an op means, once its body could be read.
-enum Meaning<'a> {
+pub(super) enum Meaning<'a> {
     Record(Box<Record>),
-    Roster(RosterRecord),
+    Roster,
     Life(IncarnationOpened),
     Change { document: DocumentId, raw: &'a [u8] },
 }
+
+/// Most frames that are no entries met where one own Floor entry is looked for.
+const FRAMES_BETWEEN_MAX: usize = 64;
+/// How far the clock of other devices is followed: more entries than a store writes in a century.
+/// A device that claims more wins nothing by it, and cannot use up the numbers of the others.
+const LAMPORT_FOLLOWED_MAX: u64 = 1 << 48;
 
 impl Replica {
     /// Takes in an entry that is stored as frame `ordinal` of `stream` and was not folded before.
@@ -35,60 +43,134 @@ impl Replica {
         ordinal: Ordinal,
         entry: &Entry,
     ) -> Result<(), StorageError> {
-        let header = entry.header();
-        self.lamport = self.lamport.max(header.lamport);
         if self.group.is_none() {
-            self.group = Some(header.group);
+            self.group = Some(entry.header().group);
         }
-        // Own Floor entries are never asked for by id; leaving them out halves the index.
+        self.index(stream, ordinal, entry);
+        self.extend_feed(reads, entry)?;
+        self.admit(entry);
+        self.apply(reads, stream, ordinal, entry)?;
+        self.wake(reads, entry.id())
+    }
+
+    /// Remembers where an entry is. Own Floor entries are many and never asked for by id: only
+    /// the place of a feed's first one is kept, the others follow it.
+    fn index(&mut self, stream: Stream, ordinal: Ordinal, entry: &Entry) {
+        let header = entry.header();
         if stream != Stream::OwnFloor {
             self.overlay.put(keys::entry(entry.id()), keys::place(stream, ordinal));
+        } else if header.seq == 1 {
+            let first = keys::place(Stream::OwnFloor, ordinal);
+            self.overlay.put(keys::own_floor(header.feed), first);
         }
-        self.extend_feed(reads, entry)?;
-        self.apply(reads, stream, ordinal, entry)
     }
 
     fn extend_feed(&mut self, reads: &dyn Reads, entry: &Entry) -> Result<(), StorageError> {
         let header = entry.header();
-        let known_head = self.feeds.get(&header.feed).is_some_and(|state| {
-            state.heads.contains(&(header.seq.saturating_sub(1), header.previous))
-        });
+        let before = header.seq.saturating_sub(1);
+        let known_head = self
+            .feeds
+            .get(&header.feed)
+            .is_some_and(|state| state.heads.contains(&(before, header.previous)));
         let previous_held = known_head
-            || header.seq <= 1
-            || self.overlay.get(reads, &keys::entry(header.previous))?.is_some();
+            || before == 0
+            || self.holds_as(reads, header.feed, before, header.previous)?;
         let state = self.feeds.add(header, entry.id(), previous_held).encode();
         self.overlay.put(keys::feed(header.feed), state);
         Ok(())
     }
 
+    /// Whether the entry `id` is folded, and at that place of that feed.
+    fn holds_as(
+        &self,
+        reads: &dyn Reads,
+        feed: FeedId,
+        seq: u64,
+        id: EntryId,
+    ) -> Result<bool, StorageError> {
+        if self.overlay.get(reads, &keys::entry(id))?.is_none() {
+            return Ok(self.own_floor_entry(reads, feed, seq)? == Some(id));
+        }
+        Ok(match self.entry(reads, id) {
+            Ok(Some(entry)) => entry.header().feed == feed && entry.header().seq == seq,
+            // It was read when it was folded; damage since then does not unmake it.
+            Ok(None) | Err(_) => true,
+        })
+    }
+
+    /// The own Floor entry at a place of a feed, if it is folded.
+    pub(super) fn own_floor_entry(
+        &self,
+        reads: &dyn Reads,
+        feed: FeedId,
+        seq: u64,
+    ) -> Result<Option<EntryId>, StorageError> {
+        if feed.device != self.device || feed.lane != Lane::Floor || seq == 0 {
+            return Ok(None);
+        }
+        let first = self.overlay.get(reads, &keys::own_floor(feed))?;
+        let Some((stream, first)) = first.as_deref().and_then(keys::parse_place) else {
+            return Ok(None);
+        };
+        // Frames that are no entries may stand between: at each stop, one.
+        let mut ordinal = first.saturating_add(seq.saturating_sub(1));
+        for _ in 0..FRAMES_BETWEEN_MAX {
+            if !self.is_folded(stream, ordinal) {
+                return Ok(None);
+            }
+            let Ok(frame) = self.frame(reads, stream, ordinal) else { return Ok(None) };
+            let entry = match frame.kind {
+                FrameKind::Entry => Entry::decode(&frame.payload).ok(),
+                FrameKind::Resume | FrameKind::Closed => None,
+            };
+            match entry.as_ref().map(Entry::header) {
+                Some(header) if header.feed != feed || header.seq > seq => return Ok(None),
+                Some(header) if header.seq == seq => return Ok(entry.map(|entry| entry.id())),
+                Some(header) => ordinal = ordinal.saturating_add(seq.saturating_sub(header.seq)),
+                None => ordinal = ordinal.saturating_add(1),
+            }
+        }
+        Ok(None)
+    }
+
     /// Judges an entry and, if it counts, applies all of its ops.
-    fn apply(
+    pub(super) fn apply(
         &mut self,
         reads: &dyn Reads,
         stream: Stream,
         ordinal: Ordinal,
         entry: &Entry,
     ) -> Result<(), StorageError> {
-        let Some(group) = self.group else { return Ok(()) };
         let header = entry.header();
-        let missing = entry.ops().find(|(_, _, body)| body.is_none()).map(|(_, op, _)| op.kind);
-        let verdict = judge(group, &self.roster, header, missing);
-        let meanings = match verdict {
-            Verdict::HeldBack(reason) => Err(reason),
-            Verdict::Applied => read_ops(entry),
+        // What can be said of the entry and what it names comes before who wrote it: so it is
+        // known whether an entry's edit numbers hold, whatever becomes of its author.
+        let judged = match self.read_entry(reads, entry)? {
+            Ok(meanings) => match judge(&self.roster, entry.id(), header) {
+                Verdict::Applied => Ok(meanings),
+                Verdict::HeldBack(reason) => Err(reason),
+            },
+            Err(reason) => Err(reason),
         };
-        let meanings = match meanings {
+        let meanings = match judged {
             Ok(meanings) => meanings,
             Err(reason) => {
                 self.hold_back(entry.id(), reason, stream, ordinal);
                 return Ok(());
             }
         };
-        self.held.remove(&entry.id());
+        if self.held.remove(&entry.id()).is_some() {
+            self.overlay.remove(keys::held_back(entry.id()));
+        }
+        if header.lamport <= LAMPORT_FOLLOWED_MAX {
+            self.lamport = self.lamport.max(header.lamport);
+        }
         for (id, meaning) in meanings {
             match meaning {
-                Meaning::Record(record) => self.apply_record(reads, header, id, &record, stream)?,
-                Meaning::Roster(record) => self.apply_roster(reads, header, id, record)?,
+                Meaning::Record(record) => {
+                    self.apply_record(reads, entry, id, &record, stream)?;
+                }
+                // The roster has it already: see `admit`.
+                Meaning::Roster => {}
                 Meaning::Life(opened) => self.apply_life(header, id, &opened),
                 Meaning::Change { document, raw } => {
                     self.apply_change(reads, (stream, ordinal), entry, document, raw)?;
@@ -98,45 +180,106 @@ impl Replica {
         Ok(())
     }
 
-    fn hold_back(&mut self, id: EntryId, reason: HeldBack, stream: Stream, ordinal: Ordinal) {
+    pub(super) fn hold_back(
+        &mut self,
+        id: EntryId,
+        reason: HeldBack,
+        stream: Stream,
+        ordinal: Ordinal,
+    ) {
         let value = postcard::to_stdvec(&(&reason, keys::stream_tag(stream), ordinal));
         self.overlay.put(keys::held_back(id), value.unwrap_or_default());
+        self.note_held(id, reason, stream, ordinal);
+    }
+
+    pub(super) fn note_held(
+        &mut self,
+        id: EntryId,
+        reason: HeldBack,
+        stream: Stream,
+        ordinal: Ordinal,
+    ) {
+        if let HeldBack::DependencyMissing(dep) = reason {
+            self.waiters.entry(dep).or_default().insert(id);
+        }
         self.held.insert(id, (reason, stream, ordinal));
+    }
+
+    /// Looks again at the entries that waited for `id`, and at those that waited for them.
+    fn wake(&mut self, reads: &dyn Reads, id: EntryId) -> Result<(), StorageError> {
+        let mut settled = vec![id];
+        while let Some(id) = settled.pop() {
+            if matches!(self.held.get(&id), Some((HeldBack::DependencyMissing(_), ..))) {
+                continue;
+            }
+            for waiting in self.waiters.remove(&id).unwrap_or_default() {
+                let Some((HeldBack::DependencyMissing(dep), stream, ordinal)) =
+                    self.held.get(&waiting).cloned()
+                else {
+                    continue;
+                };
+                if dep == id {
+                    self.apply_again(reads, stream, ordinal)?;
+                    settled.push(waiting);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn apply_again(
+        &mut self,
+        reads: &dyn Reads,
+        stream: Stream,
+        ordinal: Ordinal,
+    ) -> Result<(), StorageError> {
+        // A frame that went bad since keeps its old verdict.
+        let Ok(frame) = self.frame(reads, stream, ordinal) else { return Ok(()) };
+        match Entry::decode(&frame.payload) {
+            Ok(entry) => self.apply(reads, stream, ordinal, &entry),
+            Err(_) => Ok(()),
+        }
     }
 
     fn apply_record(
         &mut self,
         reads: &dyn Reads,
-        header: &Header,
+        entry: &Entry,
         id: RecordId,
         record: &Record,
         stream: Stream,
     ) -> Result<(), StorageError> {
+        let header = entry.header();
         let meta = RecordMeta { id, device: header.feed.device, lamport: header.lamport };
         if let Err(error) = self.books.apply(meta, record) {
             let reason = error.to_string();
             self.effect(Effect::Alarm(Alarm::ChangeRefused { entry: id, reason }));
             return Ok(());
         }
+        self.unsaved_rows = self.unsaved_rows.saturating_add(rows_of(record));
         if let Some(key) = record.idempotency_key() {
-            self.overlay.put(keys::idempotency(key), id.as_bytes().to_vec());
-        }
-        if let Record::TransactionCompleted(sale) = record {
-            self.close_cart(reads, sale.cart, id)?;
-            let receipt = keys::receipt(&sale.register, sale.receipt_counter, id);
-            self.overlay.put(receipt, Vec::new());
-            for returned in sale.items.iter().filter_map(|item| item.returns) {
-                self.overlay.put(keys::refund(returned.transaction, id), Vec::new());
-            }
-            if stream == Stream::OwnLedger && self.rebuild.is_none() {
-                self.count_sale(sale);
+            let key = keys::idempotency(key);
+            // The first answer stands.
+            if self.overlay.get(reads, &key)?.is_none() {
+                self.overlay.put(key, id.as_bytes().to_vec());
             }
         }
-        if let Record::StockAdjusted(adjustment) = record
-            && stream == Stream::OwnLedger
-            && self.rebuild.is_none()
-        {
-            self.count_adjustment(adjustment);
+        self.note_edits(reads, entry.id(), record)?;
+        let counted_here = stream == Stream::OwnLedger && self.rebuild.is_none();
+        match record {
+            Record::TransactionCompleted(sale) => {
+                self.close_cart(reads, sale.cart, id)?;
+                let receipt = keys::receipt(&sale.register, sale.receipt_counter, id);
+                self.overlay.put(receipt, Vec::new());
+                for returned in sale.items.iter().filter_map(|item| item.returns) {
+                    self.overlay.put(keys::refund(returned.transaction, id), Vec::new());
+                }
+                if counted_here {
+                    self.count_sale(sale);
+                }
+            }
+            Record::StockAdjusted(adjustment) if counted_here => self.count_adjustment(adjustment),
+            _ => {}
         }
         Ok(())
     }
@@ -149,55 +292,10 @@ impl Replica {
         by: RecordId,
     ) -> Result<(), StorageError> {
         self.overlay.put(keys::cart_closed_by(cart, by), Vec::new());
-        self.overlay.drop_fresh(keys::open_cart(cart));
+        self.overlay.remove_all(reads, &keys::open_cart(cart))?;
         let document = DocumentId::cart(cart, 0).to_bytes();
-        for (key, _) in self.overlay.list(reads, &keys::document(&document), usize::MAX)? {
-            self.overlay.drop_fresh(key);
-        }
+        self.overlay.remove_all(reads, &keys::document(&document))?;
         self.carts.remove(&cart);
-        Ok(())
-    }
-
-    fn apply_roster(
-        &mut self,
-        reads: &dyn Reads,
-        header: &Header,
-        id: EntryId,
-        record: RosterRecord,
-    ) -> Result<(), StorageError> {
-        let revokes = matches!(record, RosterRecord::DeviceRevoked { .. });
-        let entry =
-            RosterEntry { author: header.feed.device, heads: header.roster_heads.clone(), record };
-        let value = postcard::to_stdvec(&entry).unwrap_or_default();
-        self.overlay.put(keys::roster(id), value);
-        self.admit(id, entry);
-        if self.rebuild.is_some() {
-            return Ok(());
-        }
-        if revokes {
-            // Entries that counted may count no more: only folding again can take them out.
-            self.begin_rebuild(reads, "a device was revoked".to_owned());
-            return Ok(());
-        }
-        self.judge_again(reads)
-    }
-
-    pub(super) fn admit(&mut self, id: EntryId, entry: RosterEntry) {
-        self.roster.insert(id, entry);
-    }
-
-    /// Looks again at what was kept aside: the roster has grown.
-    fn judge_again(&mut self, reads: &dyn Reads) -> Result<(), StorageError> {
-        let held: Vec<(EntryId, Stream, Ordinal)> =
-            self.held.iter().map(|(id, (_, stream, ordinal))| (*id, *stream, *ordinal)).collect();
-        for (id, stream, ordinal) in held {
-            let frame = reads.read(stream, ordinal)?;
-            let Ok(entry) = Entry::decode(&frame.payload) else { continue };
-            self.apply(reads, stream, ordinal, &entry)?;
-            if !self.held.contains_key(&id) {
-                self.overlay.remove(keys::held_back(id));
-            }
-        }
         Ok(())
     }
 
@@ -222,14 +320,8 @@ impl Replica {
                 return Ok(());
             }
             self.overlay.put(keys::open_cart(cart), Vec::new());
-            let incarnation = header.feed.incarnation.to_bytes();
-            let author = Author::new(header.feed.device.as_bytes(), &incarnation);
-            // Own edits are in the document already: the gate knows them and nothing happens.
-            if let Some(open) = self.carts.get_mut(&cart)
-                && let Err(refusal) = open.document.apply_remote(raw, &author)
-            {
-                let reason = refusal.to_string();
-                self.effect(Effect::Alarm(Alarm::ChangeRefused { entry: entry.id(), reason }));
+            if !self.writing {
+                self.offer_change(cart, entry, raw);
             }
         }
         if document.kind() == DocumentKind::StockCounters && stream == Stream::OwnFloor {
@@ -238,6 +330,26 @@ impl Replica {
         let key = keys::document_change(&document.to_bytes(), stream, ordinal);
         self.overlay.put(key, Vec::new());
         Ok(())
+    }
+
+    /// Offers a change to a cart in memory. Where the order of arrival could tell, the cart is
+    /// dropped instead, and read back in the one order that all replicas use.
+    fn offer_change(&mut self, cart: CartId, entry: &Entry, raw: &[u8]) {
+        let Some(open) = self.carts.get_mut(&cart) else { return };
+        let feed = entry.header().feed;
+        let author = Author::new(feed.device.as_bytes(), &feed.incarnation.to_bytes());
+        let result = open.document.apply_remote(raw, &author);
+        open.forget_view();
+        let in_order = matches!(&result, Ok(applied)
+            if !matches!(applied.outcome, documents::Outcome::Parked { .. })
+                && applied.released.is_empty());
+        if let Err(refusal) = result {
+            let reason = refusal.to_string();
+            self.effect(Effect::Alarm(Alarm::ChangeRefused { entry: entry.id(), reason }));
+        }
+        if !in_order || self.feeds.get(&feed).is_some_and(FeedState::is_forked) {
+            self.carts.remove(&cart);
+        }
     }
 
     /// The transaction that closed a cart, if one did.
@@ -260,6 +372,16 @@ impl Replica {
     }
 }
 
+/// About how many rows of the books a record changes.
+fn rows_of(record: &Record) -> usize {
+    match record {
+        Record::ProductsEdited(edits) => edits.len(),
+        Record::TransactionCompleted(sale) => sale.items.len().saturating_add(2),
+        Record::StockAdjusted(adjustment) => adjustment.lines.len().saturating_add(1),
+        _ => 2,
+    }
+}
+
 /// The cart a document is of.
 fn cart_of(document: DocumentId) -> Option<CartId> {
     let bytes = document.to_bytes();
@@ -268,22 +390,24 @@ fn cart_of(document: DocumentId) -> Option<CartId> {
 }
 
 /// What each op of an entry means, or why one cannot be read: then none applies.
-fn read_ops(entry: &Entry) -> Result<Vec<(RecordId, Meaning<'_>)>, HeldBack> {
+pub(super) fn read_ops(entry: &Entry) -> Result<Vec<(RecordId, Meaning<'_>)>, HeldBack> {
     let mut meanings = Vec::with_capacity(entry.header().ops.len());
     for (id, op, body) in entry.ops() {
         let body = body.ok_or(HeldBack::BodyMissing(op.kind))?;
         let unreadable = || HeldBack::Unreadable(op.kind);
+        let is_change = op.kind == kinds::DOCUMENT_CHANGE;
+        // Records last, so they are in the Ledger; a roster record stands alone in its entry.
+        let in_ledger = entry.header().feed.lane == Lane::Ledger;
+        if (!is_change && !in_ledger) || (is_roster(op.kind) && entry.header().ops.len() > 1) {
+            return Err(unreadable());
+        }
         let meaning = match op.kind {
             kinds::INCARNATION_OPENED => {
                 Meaning::Life(postcard::from_bytes(body).map_err(|_malformed| unreadable())?)
             }
-            kinds::FOUNDED | kinds::DEVICE_ADDED | kinds::DEVICE_REVOKED => {
-                let record: RosterRecord =
-                    postcard::from_bytes(body).map_err(|_malformed| unreadable())?;
-                if record.kind() != op.kind {
-                    return Err(unreadable());
-                }
-                Meaning::Roster(record)
+            kind if is_roster(kind) => {
+                RosterRecord::decode(kind, body).ok_or_else(unreadable)?;
+                Meaning::Roster
             }
             kinds::DOCUMENT_CHANGE => {
                 let document = DocumentId::from_bytes(&op.subject).ok_or_else(unreadable)?;

@@ -59,6 +59,9 @@ pub struct Ingested {
     pub new: usize,
     /// Entries that were here already.
     pub known: usize,
+    /// Entries of the window that were looked at: fewer than it has when much has to reach the
+    /// disk first. Offer the window again then, from there on.
+    pub taken: usize,
 }
 
 impl Replica {
@@ -72,12 +75,18 @@ impl Replica {
         if let Some(reason) = self.stopped() {
             return Err(CommandError::Stopped(reason.to_owned()).into());
         }
+        // Until the index is whole, "not found" proves nothing, and nothing is stored twice.
+        if let Some((done, total)) = self.rebuilding() {
+            return Err(CommandError::Rebuilding { done, total }.into());
+        }
+        // Which store it is to belong to is not for the first stranger to say: see `join`.
+        let group = self.store_id().ok_or(CommandError::NoStore)?;
         let mut entries: Vec<Entry> = Vec::with_capacity(window.len());
         for (index, bytes) in window.iter().enumerate() {
             let entry =
                 Entry::decode(bytes).map_err(|error| IngestError::Malformed { index, error })?;
             let header = entry.header();
-            if self.store_id().is_some_and(|group| group != header.group) {
+            if group != header.group {
                 return Err(IngestError::OtherStore(index));
             }
             if let Some(before) = entries.last() {
@@ -95,6 +104,7 @@ impl Replica {
         }
         let mut result = Ingested::default();
         for (entry, bytes) in entries.iter().zip(window) {
+            result.taken += 1;
             if self.holds(reads, entry)? {
                 result.known += 1;
                 continue;
@@ -102,23 +112,25 @@ impl Replica {
             let ordinal = self.append_frame(Stream::Others, FrameKind::Entry, bytes.to_vec());
             self.fold(reads, Stream::Others, ordinal, entry)?;
             result.new += 1;
+            if self.flush_if_heavy() {
+                break;
+            }
         }
+        self.settle(reads)?;
         if result.new > 0 {
             self.effect(Effect::Flush(Stream::Others));
         }
         Ok(result)
     }
 
-    /// Whether an entry is held: in the index, or own (own Floor entries are not indexed by id,
-    /// but their feeds are linear, so their numbers say).
+    /// Whether an entry is held. Own Floor entries are not in the index by id: theirs is compared
+    /// with the one at its place in the own journal, so that a twin's entry of the same number is
+    /// told apart.
     fn holds(&self, reads: &dyn Reads, entry: &Entry) -> Result<bool, StorageError> {
-        let header = entry.header();
-        let own_life =
-            header.feed.device == self.device() && Some(header.feed.incarnation) == self.life;
-        if own_life {
-            let end = self.ends.get(&header.feed.lane).map_or(0, |end| end.seq);
-            return Ok(header.seq <= end);
+        if self.overlay.get(reads, &keys::entry(entry.id()))?.is_some() {
+            return Ok(true);
         }
-        Ok(self.overlay.get(reads, &keys::entry(entry.id()))?.is_some())
+        let header = entry.header();
+        Ok(self.own_floor_entry(reads, header.feed, header.seq)? == Some(entry.id()))
     }
 }

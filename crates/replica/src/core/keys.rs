@@ -14,9 +14,12 @@
 //! t entry id                                 a record of the roster
 //! i device, counter u32, nonce, entry id     the life sealed by this entry: its end as sealed
 //! v entry id                                 why it is kept aside
+//! p SKU (none: the settings)                 edit number u64, entry id: the last edit
+//! w own Floor feed                           ordinal u64: where its first entry is
 //! ```
 
 use pos_core::ids::{CartId, DeviceId, IdempotencyKey, RegisterId};
+use pos_core::product::Sku;
 
 use super::entry::EntryId;
 use super::identity::{FeedId, Incarnation};
@@ -123,6 +126,27 @@ pub(crate) fn roster(entry: EntryId) -> Vec<u8> {
 pub(crate) fn seal(device: DeviceId, life: Incarnation, entry: EntryId) -> Vec<u8> {
     let counter = life.counter.to_be_bytes();
     key(b'i', &[device.as_bytes(), &counter, &life.nonce, entry.as_bytes()])
+}
+
+/// The last edit of a product, or (without one) of the settings.
+pub(crate) fn last_edit(sku: Option<&Sku>) -> Vec<u8> {
+    key(b'p', &[sku.map_or("", Sku::as_str).as_bytes()])
+}
+
+pub(crate) fn edit(number: u64, entry: EntryId) -> Vec<u8> {
+    let mut value = number.to_le_bytes().to_vec();
+    value.extend_from_slice(entry.as_bytes());
+    value
+}
+
+pub(crate) fn parse_edit(value: &[u8]) -> Option<(u64, EntryId)> {
+    let (number, id) = value.split_first_chunk::<8>()?;
+    let id = <[u8; 32]>::try_from(id).ok()?;
+    Some((u64::from_le_bytes(*number), EntryId::from_bytes(id)))
+}
+
+pub(crate) fn own_floor(feed: FeedId) -> Vec<u8> {
+    key(b'w', &[&feed.to_key()])
 }
 
 /// The entry id a key ends with.

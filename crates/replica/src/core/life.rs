@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use pos_core::business_date::BusinessDate;
-use pos_core::ids::{RecordId, RegisterId};
+use pos_core::ids::{RecordId, RegisterId, StoreId};
 use serde::{Deserialize, Serialize};
 
 use super::entry::EntryId;
 use super::identity::Incarnation;
+use super::roster::RosterEntry;
+use crate::limits;
 
 /// Where a feed ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +55,7 @@ pub struct Seal {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Resume {
     pub(crate) version: u8,
+    pub(crate) group: Option<StoreId>,
     pub(crate) incarnation: Option<Incarnation>,
     pub(crate) ledger: FeedEnd,
     pub(crate) lamport: u64,
@@ -62,6 +65,9 @@ pub(crate) struct Resume {
     /// Shift and business date.
     pub(crate) open_shifts: BTreeMap<RegisterId, (RecordId, BusinessDate)>,
     pub(crate) shift_numbers: BTreeMap<RegisterId, u32>,
+    /// The roster as known then, so that entries written while the index is rebuilt name its
+    /// heads and count. Left out when it is too long.
+    pub(crate) roster: Vec<(EntryId, RosterEntry)>,
 }
 
 impl Resume {
@@ -70,6 +76,7 @@ impl Resume {
     pub(crate) const fn first() -> Self {
         Self {
             version: Self::VERSION,
+            group: None,
             incarnation: None,
             ledger: FeedEnd::NONE,
             lamport: 0,
@@ -78,6 +85,7 @@ impl Resume {
             grand_totals: BTreeMap::new(),
             open_shifts: BTreeMap::new(),
             shift_numbers: BTreeMap::new(),
+            roster: Vec::new(),
         }
     }
 
@@ -87,7 +95,12 @@ impl Resume {
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
-        postcard::to_stdvec(self).unwrap_or_default()
+        let bytes = postcard::to_stdvec(self).unwrap_or_default();
+        if bytes.len() <= limits::ENTRY_BYTES_MAX {
+            return bytes;
+        }
+        let without_roster = Self { roster: Vec::new(), ..self.clone() };
+        postcard::to_stdvec(&without_roster).unwrap_or_default()
     }
 
     /// `None` when it cannot be read: then an older one is looked for.

@@ -12,6 +12,8 @@ type Row = (Vec<u8>, Vec<u8>);
 #[derive(Debug, Default)]
 pub(crate) struct Overlay {
     changes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// The map below is to be emptied: what it holds counts for nothing.
+    below_is_gone: bool,
 }
 
 impl Overlay {
@@ -23,12 +25,39 @@ impl Overlay {
         self.changes.insert(key, None);
     }
 
-    /// Forgets a key that was never written before it was put here: it then never reaches the
-    /// disk. One that was is removed.
-    pub(crate) fn drop_fresh(&mut self, key: Vec<u8>) {
-        if self.changes.remove(&key).is_none() {
-            self.remove(key);
+    /// Removes all rows whose key begins with `prefix`. Those that never reached the map below
+    /// are forgotten and never will.
+    pub(crate) fn remove_all(
+        &mut self,
+        below: &dyn Reads,
+        prefix: &[u8],
+    ) -> Result<(), StorageError> {
+        let waiting: Vec<Vec<u8>> = self
+            .changes
+            .range(prefix.to_vec()..)
+            .map(|(key, _)| key.clone())
+            .take_while(|key| key.starts_with(prefix))
+            .collect();
+        for key in waiting {
+            self.changes.remove(&key);
         }
+        if !self.below_is_gone {
+            for (key, _) in below.list(prefix, None, usize::MAX)? {
+                self.changes.insert(key, None);
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets everything: the map below is about to be emptied, and is not read until it is.
+    pub(crate) fn clear(&mut self) {
+        self.changes.clear();
+        self.below_is_gone = true;
+    }
+
+    /// The map below was emptied.
+    pub(crate) fn below_is_back(&mut self) {
+        self.below_is_gone = false;
     }
 
     pub(crate) fn get(
@@ -38,6 +67,7 @@ impl Overlay {
     ) -> Result<Option<Vec<u8>>, StorageError> {
         match self.changes.get(key) {
             Some(value) => Ok(value.clone()),
+            None if self.below_is_gone => Ok(None),
             None => below.get(key),
         }
     }
@@ -55,7 +85,11 @@ impl Overlay {
             .take_while(|(key, _)| key.starts_with(prefix))
             .collect();
         let removed = waiting.iter().filter(|(_, value)| value.is_none()).count();
-        let on_disk = below.list(prefix, None, limit.saturating_add(removed))?;
+        let on_disk = if self.below_is_gone {
+            Vec::new()
+        } else {
+            below.list(prefix, None, limit.saturating_add(removed))?
+        };
         let mut rows: BTreeMap<Vec<u8>, Vec<u8>> = on_disk.into_iter().collect();
         for (key, value) in waiting {
             match value {

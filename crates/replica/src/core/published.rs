@@ -2,7 +2,7 @@
 //! most once a second, so that displays, other stores and the hub see stock without the ledger.
 //! They are computed apart from the books, on purpose: an audit compares the two.
 
-use std::collections::{BTreeMap, btree_map};
+use std::collections::{BTreeMap, BTreeSet};
 
 use pos_core::business_date::BusinessDate;
 use pos_core::ids::DeviceId;
@@ -11,11 +11,11 @@ use pos_core::record::Record;
 use pos_core::stock::InventoryAdjustment;
 
 use super::command::{CommandError, DocumentError, Moment};
-use super::entry::{Entry, Header, Lane, OpClass, OpDraft};
+use super::entry::{Entry, EntryId, Header, Lane, OpClass, OpDraft};
 use super::keys;
 use super::kinds;
 use super::replica::{DayMovements, Replica, last_ordinal};
-use crate::documents::{Author, DocumentId, StockCounters};
+use crate::documents::{Author, DocumentId, DocumentKind, StockCounters};
 use crate::limits;
 use crate::storage::{FrameKind, Ordinal, Reads, Scanned, StorageError, Stream};
 
@@ -39,35 +39,55 @@ impl Replica {
 
     /// Writes what moved since the last time into the documents of its days.
     pub(super) fn publish(&mut self, reads: &dyn Reads, at: Moment) {
-        if self.movements.is_empty() || self.rebuild.is_some() || self.stopped.is_some() {
+        // Counters never count a sale that may still be lost: they are in another journal.
+        let ledger = Stream::OwnLedger;
+        let unsure = self.appended.get(&ledger) != self.flushed.get(&ledger);
+        if self.movements.is_empty() || unsure || self.rebuild.is_some() || self.stopped.is_some() {
             return;
         }
         self.published_at_ms = at.monotonic_ms;
-        for (date, moved) in core::mem::take(&mut self.movements) {
-            // The counters are a convenience: a day that cannot be published now stays due.
-            if self.publish_day(reads, at, date, &moved).is_err() {
-                self.movements.insert(date, moved);
-            }
+        // The counters are a convenience: what cannot be published now stays due, and is counted
+        // anew from the journal.
+        if self.publish_days(reads, at).is_err() {
+            self.stock_document = None;
+            return;
         }
-        if self.movements.is_empty() {
-            let next = self.appended.get(&Stream::OwnLedger).copied();
-            self.published_from = next.unwrap_or(self.published_from);
+        self.movements.clear();
+        let next = self.appended.get(&Stream::OwnLedger).copied();
+        self.published_from = next.unwrap_or(self.published_from);
+    }
+
+    /// All changes are made before the first one is written, and the last one alone says up to
+    /// which Ledger entry the counters count: when a crash leaves only some of them, the next
+    /// life counts from where they began.
+    fn publish_days(&mut self, reads: &dyn Reads, at: Moment) -> Result<(), CommandError> {
+        self.ensure_life(reads, at)?;
+        let mut ops = Vec::new();
+        for (date, moved) in self.movements.clone() {
+            self.publish_day(reads, date, &moved, &mut ops)?;
         }
+        let last = ops.len().saturating_sub(1);
+        for (index, op) in ops.into_iter().enumerate() {
+            let deps = if index == last { vec![self.resume.ledger.head] } else { Vec::new() };
+            self.append_own(reads, at, Lane::Floor, deps, vec![op])?;
+        }
+        Ok(())
     }
 
     fn publish_day(
         &mut self,
         reads: &dyn Reads,
-        at: Moment,
         date: BusinessDate,
         moved: &DayMovements,
+        ops: &mut Vec<OpDraft>,
     ) -> Result<(), CommandError> {
-        self.ensure_life(reads, at)?;
-        let (of, mut document) = match self.stock_document.take() {
-            Some((of, document)) if of == date => (of, document),
-            Some(_) | None => (date, self.load_stock_document(reads, date)?),
+        let (mut document, mut totals) = match self.stock_document.take() {
+            Some((of, document)) if of == date => {
+                let totals = document.totals();
+                (document, totals)
+            }
+            Some(_) | None => self.load_stock_document(reads, date)?,
         };
-        let mut totals = document.totals();
         for (sku, change) in moved {
             let total = totals.entry(sku.clone()).or_default();
             *total = total.saturating_add(*change);
@@ -76,12 +96,9 @@ impl Replica {
         let subject = stock_document_id(self.device, date).to_bytes().to_vec();
         while let Some(body) = document.publish(&author, &totals).map_err(DocumentError::from)? {
             let kind = kinds::DOCUMENT_CHANGE;
-            let op = OpDraft { kind, class: OpClass::Change, subject: subject.clone(), body };
-            // The dependency says up to which Ledger entry the counters count.
-            let deps = vec![self.resume.ledger.head];
-            self.append_own(reads, at, Lane::Floor, deps, vec![op])?;
+            ops.push(OpDraft { kind, class: OpClass::Change, subject: subject.clone(), body });
         }
-        self.stock_document = Some((of, document));
+        self.stock_document = Some((date, document));
         Ok(())
     }
 
@@ -93,6 +110,7 @@ impl Replica {
     ) -> Result<(), StorageError> {
         let Some(&last) = header.deps.first() else { return Ok(()) };
         let place = self.overlay.get(reads, &keys::entry(last))?;
+        self.published_lamport = self.published_lamport.max(header.lamport);
         if let Some((Stream::OwnLedger, ordinal)) = place.as_deref().and_then(keys::parse_place)
             && self.rebuild.is_some()
         {
@@ -122,6 +140,9 @@ impl Replica {
     }
 
     fn count_entry(&mut self, entry: &Entry) {
+        if self.held.contains_key(&entry.id()) {
+            return;
+        }
         for (_, op, body) in entry.ops() {
             let Some(body) = body else { continue };
             match Record::decode(op.kind, body) {
@@ -132,58 +153,78 @@ impl Replica {
         }
     }
 
-    /// This device's counters of a day, as published so far.
+    /// This device's counters of a day as published so far, and the totals of the last
+    /// publication that was finished.
     fn load_stock_document(
         &self,
         reads: &dyn Reads,
         date: BusinessDate,
-    ) -> Result<StockCounters, CommandError> {
+    ) -> Result<(StockCounters, BTreeMap<Sku, i64>), CommandError> {
         let id = stock_document_id(self.device, date);
         let mut document = StockCounters::open(self.device.as_bytes(), date.days_since_epoch(), 0)
             .map_err(DocumentError::from)?;
-        for (raw, author) in self.changes_of(reads, id)? {
-            document.apply_remote(&raw, &author).map_err(DocumentError::from)?;
+        let mut finished = None;
+        for change in self.changes_of(reads, id)? {
+            if change.order.0 > self.published_lamport && finished.is_none() {
+                finished = Some(document.totals());
+            }
+            let _refused_or_not = document.apply_remote(&change.raw, &change.author);
         }
-        Ok(document)
+        let finished = finished.unwrap_or_else(|| document.totals());
+        Ok((document, finished))
     }
 
-    /// The raw changes of a document, in the order they were stored, each with its author.
+    /// The raw changes of a document with their authors, by Lamport time and id: in the order
+    /// every replica reads them, which has what a change builds on before it.
     pub(super) fn changes_of(
         &self,
         reads: &dyn Reads,
         document: DocumentId,
-    ) -> Result<Vec<(Vec<u8>, Author)>, StorageError> {
+    ) -> Result<Vec<StoredChange>, StorageError> {
         let mut changes = Vec::new();
         let prefix = keys::document(&document.to_bytes());
         for (key, _) in self.overlay.list(reads, &prefix, usize::MAX)? {
             let Some((stream, ordinal)) = keys::document_change_place(&key) else { continue };
-            changes.extend(change_at(reads, stream, ordinal, document)?);
+            let Some(entry) = self.entry_at(reads, stream, ordinal)? else { continue };
+            changes.extend(changes_in(&entry, document));
         }
+        changes.sort_by_key(|change: &StoredChange| change.order);
         Ok(changes)
+    }
+
+    /// The entry in a frame; none where the frame is damaged, which is told elsewhere.
+    fn entry_at(
+        &self,
+        reads: &dyn Reads,
+        stream: Stream,
+        ordinal: Ordinal,
+    ) -> Result<Option<Entry>, StorageError> {
+        match self.frame(reads, stream, ordinal) {
+            Ok(frame) => Ok(Entry::decode(&frame.payload).ok()),
+            Err(StorageError::Damaged(_)) => Ok(None),
+            Err(other) => Err(other),
+        }
     }
 
     /// The sum of all published counters, as any reader of the documents sees it.
     pub fn published_stock(&self, reads: &dyn Reads) -> Result<BTreeMap<Sku, i64>, CommandError> {
-        let mut documents: BTreeMap<DocumentId, StockCounters> = BTreeMap::new();
+        let mut ids = BTreeSet::new();
         for (key, _) in self.overlay.list(reads, keys::DOCUMENTS, usize::MAX)? {
             let bytes = key.get(keys::DOCUMENTS.len()..).unwrap_or_default();
             let id = bytes.get(..DocumentId::LEN).and_then(DocumentId::from_bytes);
-            let (Some(id), Some((stream, ordinal))) = (id, keys::document_change_place(&key))
-            else {
-                continue;
-            };
-            let Some(day) = id.business_day() else { continue };
-            for (raw, author) in change_at(reads, stream, ordinal, id)? {
-                if let btree_map::Entry::Vacant(slot) = documents.entry(id) {
-                    let opened = StockCounters::open(author.device(), day, 0);
-                    slot.insert(opened.map_err(DocumentError::from)?);
-                }
-                let Some(document) = documents.get_mut(&id) else { continue };
-                document.apply_remote(&raw, &author).map_err(DocumentError::from)?;
+            ids.extend(id.filter(|id| id.kind() == DocumentKind::StockCounters));
+        }
+        let mut documents = Vec::with_capacity(ids.len());
+        for id in ids {
+            let Some(opened) = StockCounters::from_id(id) else { continue };
+            let mut document = opened.map_err(DocumentError::from)?;
+            for change in self.changes_of(reads, id)? {
+                let _refused_or_not = document.apply_remote(&change.raw, &change.author);
             }
+            documents.push(document);
         }
         let mut sum: BTreeMap<Sku, i64> = BTreeMap::new();
-        for (sku, moved) in documents.values().flat_map(StockCounters::totals) {
+        for (sku, moved) in documents.iter().flat_map(StockCounters::totals) {
             let total = sum.entry(sku).or_default();
             *total = total.saturating_add(moved);
         }
@@ -196,21 +237,23 @@ fn stock_document_id(device: DeviceId, date: BusinessDate) -> DocumentId {
     DocumentId::stock_counters(device.as_bytes(), date.days_since_epoch(), 0)
 }
 
-/// The changes of `document` that the entry in a frame carries.
-fn change_at(
-    reads: &dyn Reads,
-    stream: Stream,
-    ordinal: Ordinal,
-    document: DocumentId,
-) -> Result<Vec<(Vec<u8>, Author)>, StorageError> {
-    let frame = reads.read(stream, ordinal)?;
-    let Ok(entry) = Entry::decode(&frame.payload) else { return Ok(Vec::new()) };
+/// A change of a document, as an entry carries it.
+pub(super) struct StoredChange {
+    pub(super) raw: Vec<u8>,
+    pub(super) author: Author,
+    /// Lamport time and id of the entry.
+    order: (u64, EntryId),
+}
+
+/// The changes of `document` that an entry carries.
+fn changes_in(entry: &Entry, document: DocumentId) -> Vec<StoredChange> {
     let feed = entry.header().feed;
     let author = Author::new(feed.device.as_bytes(), &feed.incarnation.to_bytes());
+    let order = (entry.header().lamport, entry.id());
     let subject = document.to_bytes();
-    let raw = entry
+    entry
         .ops()
         .filter(|(_, op, _)| op.kind == kinds::DOCUMENT_CHANGE && op.subject == subject)
-        .filter_map(|(_, _, body)| body.map(|body| (body.to_vec(), author)));
-    Ok(raw.collect())
+        .filter_map(|(_, _, body)| Some(StoredChange { raw: body?.to_vec(), author, order }))
+        .collect()
 }

@@ -1,6 +1,7 @@
 //! The map: loading it, following the journal with it, and rebuilding it while the till sells.
 
 use pos_core::books::Books;
+use pos_core::ids::StoreId;
 use serde::{Deserialize, Serialize};
 
 use super::effect::{Alarm, Effect};
@@ -8,8 +9,9 @@ use super::entry::Entry;
 use super::feeds::FeedState;
 use super::identity::FeedId;
 use super::keys;
+use super::membership::RosterDue;
 use super::replica::{Replica, last_ordinal};
-use super::roster::{Roster, RosterEntry};
+use super::roster::RosterEntry;
 use super::verdict::HeldBack;
 use crate::limits;
 use crate::storage::{Damage, FrameKind, Ordinal, Reads, Scanned, StorageError, Stream};
@@ -26,8 +28,10 @@ struct Applied {
     /// First frame of each stream (in the order of [`Stream::ALL`]) that is not folded.
     next: [Ordinal; 3],
     rebuild: Option<Rebuild>,
+    group: Option<StoreId>,
     lamport: u64,
     published_from: Ordinal,
+    published_lamport: u64,
     damage: Vec<SavedDamage>,
 }
 
@@ -93,42 +97,59 @@ impl Replica {
             Ok(Some(applied)) => {
                 self.lamport = self.lamport.max(applied.lamport);
                 self.published_from = applied.published_from;
+                self.published_lamport = applied.published_lamport;
                 self.rebuild = Some(Rebuild { next: applied.next, target: journal });
                 while self.rebuild.is_some() {
                     self.rebuild_step(reads)?;
                 }
                 self.rebuild = applied.rebuild;
-                Ok(())
+                self.settle(reads)
             }
             Ok(None) if journal.iter().all(|&next| next == 0) => Ok(()),
             Ok(None) => {
-                self.begin_rebuild(reads, "it was lost or does not fit the journal".to_owned());
+                self.begin_rebuild("it was lost or does not fit the journal".to_owned());
                 self.rebuild_step(reads)
             }
             Err(StorageError::MapBroken(reason)) => {
-                self.begin_rebuild(reads, reason);
+                self.begin_rebuild(reason);
                 self.rebuild_step(reads)
             }
             Err(other) => Err(other),
         }
     }
 
-    /// Forgets all that is folded and folds the whole journal again, step by step.
-    pub(super) fn begin_rebuild(&mut self, reads: &dyn Reads, reason: String) {
+    /// Forgets all that is folded and folds the whole journal again, step by step. The roster is
+    /// kept: it says at once which entries count, and what this device writes meanwhile names it.
+    pub(super) fn begin_rebuild(&mut self, reason: String) {
         self.books = Books::new();
         self.feeds.clear();
-        self.roster = Roster::default();
         self.held.clear();
+        self.waiters.clear();
         self.carts.clear();
         self.movements.clear();
+        self.stock_document = None;
         self.published_from = 0;
+        self.published_lamport = 0;
+        self.unsaved_rows = 0;
         // Waiting changes speak of a map that is gone; the rebuild makes them again.
-        drop(self.overlay.take());
+        self.overlay.clear();
+        for (id, record) in self.roster.iter() {
+            let value = postcard::to_stdvec(record).unwrap_or_default();
+            self.overlay.put(keys::roster(*id), value);
+        }
         let target = Stream::ALL.map(|stream| self.appended.get(&stream).copied().unwrap_or(0));
-        debug_assert!(self.all_flushed() || reads.next_ordinal(Stream::OwnLedger) > 0);
         self.rebuild = Some(Rebuild { next: [0; 3], target });
         self.effect(Effect::ResetMap);
         self.effect(Effect::Alarm(Alarm::IndexRebuilding(reason)));
+    }
+
+    /// Whether a frame that is written is folded: it may still be ahead of a rebuild.
+    pub(super) fn is_folded(&self, stream: Stream, ordinal: Ordinal) -> bool {
+        let written = self.appended.get(&stream).is_some_and(|&next| ordinal < next);
+        let rebuilt = self.rebuild.as_ref().is_none_or(|rebuild| {
+            ordinal < rebuild.next_of(stream) || ordinal >= rebuild.target_of(stream)
+        });
+        written && rebuilt
     }
 
     /// One bounded piece of the rebuild, when nothing else is to do.
@@ -138,7 +159,7 @@ impl Replica {
         }
         if let Err(error) = self.rebuild_step(reads) {
             match error {
-                StorageError::MapBroken(reason) => self.begin_rebuild(reads, reason),
+                StorageError::MapBroken(reason) => self.begin_rebuild(reason),
                 other => self.effect(Effect::Alarm(Alarm::WritingStopped(other.to_string()))),
             }
         }
@@ -146,29 +167,40 @@ impl Replica {
     }
 
     fn rebuild_step(&mut self, reads: &dyn Reads) -> Result<(), StorageError> {
-        let Some(mut rebuild) = self.rebuild.clone() else { return Ok(()) };
+        let Some(rebuild) = &self.rebuild else { return Ok(()) };
         let behind = |stream: &&Stream| rebuild.next_of(**stream) < rebuild.target_of(**stream);
-        let Some(&stream) = ORDER.iter().find(behind) else {
-            self.rebuild = None;
-            return self.recount_movements(reads);
-        };
+        let Some(&stream) = ORDER.iter().find(behind) else { return self.rebuild_done(reads) };
         let from = rebuild.next_of(stream);
         let target = rebuild.target_of(stream);
         let scanned = reads.scan(stream, from, limits::REBUILD_STEP_BYTES)?;
-        let mut next = scanned.last().map_or(target, |item| last_ordinal(item).saturating_add(1));
+        let next = scanned.last().map_or(target, |item| last_ordinal(item).saturating_add(1));
         for item in scanned {
             match item {
                 Scanned::Damaged(damage) => self.note_damage(damage),
-                Scanned::Frame(frame) if frame.ordinal >= target => next = next.min(target),
-                Scanned::Frame(frame) => self.fold_frame(reads, stream, &frame)?,
+                Scanned::Frame(frame) if frame.ordinal >= target => {}
+                Scanned::Frame(frame) => {
+                    self.rebuild_reached(stream, frame.ordinal);
+                    self.fold_frame(reads, stream, &frame)?;
+                }
             }
         }
-        rebuild.advance(stream, next.min(target));
-        self.rebuild = (!rebuild.is_done()).then_some(rebuild);
-        if self.rebuild.is_none() {
-            self.recount_movements(reads)?;
+        self.rebuild_reached(stream, next.min(target));
+        if self.rebuild.as_ref().is_some_and(Rebuild::is_done) {
+            return self.rebuild_done(reads);
         }
         Ok(())
+    }
+
+    fn rebuild_reached(&mut self, stream: Stream, ordinal: Ordinal) {
+        if let Some(rebuild) = &mut self.rebuild {
+            rebuild.advance(stream, ordinal);
+        }
+    }
+
+    fn rebuild_done(&mut self, reads: &dyn Reads) -> Result<(), StorageError> {
+        self.rebuild = None;
+        self.recount_movements(reads)?;
+        self.settle(reads)
     }
 
     fn fold_frame(
@@ -207,13 +239,16 @@ impl Replica {
             version: APPLIED_VERSION,
             next: Stream::ALL.map(|stream| self.flushed.get(&stream).copied().unwrap_or(0)),
             rebuild: self.rebuild.clone(),
+            group: self.group,
             lamport: self.lamport,
             published_from: self.published_from,
+            published_lamport: self.published_lamport,
             damage: self.damage.iter().map(SavedDamage::of).collect(),
         };
         let value = postcard::to_stdvec(&applied).unwrap_or_default();
         self.overlay.put(keys::APPLIED.to_vec(), value);
         let batch = self.overlay.take();
+        self.unsaved_rows = 0;
         self.effect(Effect::Commit(batch));
     }
 
@@ -229,6 +264,7 @@ impl Replica {
         if applied.version != APPLIED_VERSION || ahead {
             return Ok(None);
         }
+        self.group = self.group.or(applied.group);
         let broken = |what: &str| StorageError::MapBroken(format!("a row of {what} is unreadable"));
         for (key, value) in all_rows(reads, keys::BOOKS)? {
             let row = key.get(keys::BOOKS.len()..).unwrap_or_default();
@@ -244,15 +280,20 @@ impl Replica {
             let id = keys::trailing_entry(&key).ok_or_else(|| broken("the roster"))?;
             let entry: RosterEntry =
                 postcard::from_bytes(&value).map_err(|_unreadable| broken("the roster"))?;
-            self.admit(id, entry);
+            self.admit_record(id, entry);
         }
         for (key, value) in all_rows(reads, keys::HELD_BACK)? {
             let id = keys::trailing_entry(&key).ok_or_else(|| broken("what is kept aside"))?;
             let (reason, tag, ordinal): (HeldBack, u8, Ordinal) =
                 postcard::from_bytes(&value).map_err(|_unreadable| broken("what is kept aside"))?;
             let stream = keys::stream_of_tag(tag).ok_or_else(|| broken("what is kept aside"))?;
-            self.held.insert(id, (reason, stream, ordinal));
+            // A newer version of this software may know what an older one did not.
+            if matches!(reason, HeldBack::UnknownFormat(_) | HeldBack::Unreadable(_)) {
+                self.roster_due = self.roster_due.max(RosterDue::JudgeAgain);
+            }
+            self.note_held(id, reason, stream, ordinal);
         }
+        self.resume_due = false;
         for saved in &applied.damage {
             if let Some(damage) = saved.restore() {
                 self.note_damage(damage);

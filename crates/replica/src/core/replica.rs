@@ -12,19 +12,21 @@ use pos_core::ids::{CartId, DeviceId, RegisterId, StoreId};
 use pos_core::product::Sku;
 use pos_core::store::StoreSettings;
 
+use super::carts::OpenCart;
 use super::command::{CommandError, Moment, Outcome};
 use super::effect::{Alarm, CommandId, Effect, Input};
 use super::entry::{Entry, EntryId, Lane, Sealed};
 use super::feeds::Feeds;
 use super::identity::{DeviceKey, Incarnation};
 use super::life::{FeedEnd, Resume};
+use super::membership::RosterDue;
 use super::overlay::Overlay;
 use super::rebuild::Rebuild;
 use super::roster::Roster;
 use super::verdict::HeldBack;
-use crate::documents::{Author, CartDocument, StockCounters};
+use crate::documents::{Author, StockCounters};
 use crate::limits;
-use crate::storage::{FrameKind, Ordinal, Reads, Room, StorageError, Stream};
+use crate::storage::{Frame, FrameKind, Ordinal, Reads, Room, StorageError, Stream};
 
 /// Who this replica is: drawn or read by the shell.
 #[derive(Debug, Clone)]
@@ -43,13 +45,6 @@ impl Identity {
         let seal = blake3::derive_key("tillmesh salt seed v1", &secret);
         Self { key: DeviceKey::from_secret(secret), seal: Sealed(seal), nonce }
     }
-}
-
-/// A cart in memory.
-#[derive(Debug)]
-pub(super) struct OpenCart {
-    pub(super) document: CartDocument,
-    pub(super) last_used: u64,
 }
 
 /// A command whose entry waits for its flush.
@@ -81,12 +76,23 @@ pub struct Replica {
     pub(super) roster: Roster,
     pub(super) books: Books,
     pub(super) feeds: Feeds,
+    pub(super) roster_due: RosterDue,
+    /// The roster grew since it was last written down for a successor.
+    pub(super) resume_due: bool,
     pub(super) held: BTreeMap<EntryId, (HeldBack, Stream, Ordinal)>,
+    /// Entries kept aside until another one arrives.
+    pub(super) waiters: BTreeMap<EntryId, BTreeSet<EntryId>>,
+    /// An own entry is being folded: documents in memory have its changes already.
+    pub(super) writing: bool,
+    /// About how many rows of the books wait to be committed.
+    pub(super) unsaved_rows: usize,
     pub(super) carts: BTreeMap<CartId, OpenCart>,
     pub(super) uses: u64,
     pub(super) movements: BTreeMap<BusinessDate, DayMovements>,
     pub(super) stock_document: Option<(BusinessDate, StockCounters)>,
     pub(super) published_from: Ordinal,
+    /// Lamport time of the last change of a publication that was finished.
+    pub(super) published_lamport: u64,
     pub(super) published_at_ms: u64,
     pub(super) overlay: Overlay,
     pub(super) appended: BTreeMap<Stream, Ordinal>,
@@ -118,12 +124,18 @@ impl Replica {
             roster: Roster::default(),
             books: Books::new(),
             feeds: Feeds::default(),
+            roster_due: RosterDue::Nothing,
+            resume_due: false,
             held: BTreeMap::new(),
+            waiters: BTreeMap::new(),
+            writing: false,
+            unsaved_rows: 0,
             carts: BTreeMap::new(),
             uses: 0,
             movements: BTreeMap::new(),
             stock_document: None,
             published_from: 0,
+            published_lamport: 0,
             published_at_ms: 0,
             overlay: Overlay::default(),
             appended: BTreeMap::new(),
@@ -160,7 +172,7 @@ impl Replica {
             Input::Command { id, command } => self.command(reads, at, id, command),
             Input::Flushed { stream, upto } => self.confirm(stream, upto),
             Input::WriteFailed { stream, error } => self.stop(stream, &error),
-            Input::MapFailed(reason) => self.begin_rebuild(reads, reason),
+            Input::MapFailed(reason) => self.begin_rebuild(reason),
             Input::Room(room) => self.room = room,
             Input::Tick => self.tick(reads, at),
             Input::Idle => self.idle(reads),
@@ -168,9 +180,28 @@ impl Replica {
         }
     }
 
-    /// The next thing to do, in order; `None` when there is nothing.
+    /// The next thing to do, in order; `None` when there is nothing. All effects are carried out
+    /// before the next input is handled.
     pub fn poll_effect(&mut self) -> Option<Effect> {
-        self.effects.pop_front()
+        let effect = self.effects.pop_front();
+        if matches!(effect, Some(Effect::ResetMap)) {
+            self.overlay.below_is_back();
+        }
+        effect
+    }
+
+    /// Makes this device, which belongs to no store yet, take in the entries of `store`. It may
+    /// write once a manager's record that lets it in has arrived. Doing it again changes nothing.
+    pub fn join(&mut self, store: StoreId) -> Result<(), CommandError> {
+        match self.group {
+            Some(group) if group == store => Ok(()),
+            Some(_) => Err(CommandError::AlreadyFounded),
+            None => {
+                self.group = Some(store);
+                self.resume_due = true;
+                Ok(())
+            }
+        }
     }
 
     /// When to call `handle` with [`Input::Tick`], in milliseconds of the monotonic clock.
@@ -197,7 +228,10 @@ impl Replica {
 
     /// The store's settings.
     pub fn settings(&self) -> Result<&StoreSettings, CommandError> {
-        self.books.settings().ok_or(CommandError::NoStore)
+        self.books.settings().ok_or_else(|| match self.rebuilding() {
+            Some((done, total)) => CommandError::Rebuilding { done, total },
+            None => CommandError::NoStore,
+        })
     }
 
     /// The roster.
@@ -230,6 +264,20 @@ impl Replica {
         self.resume.receipts.get(register).copied().unwrap_or(0)
     }
 
+    /// Asks for the flushes after which the map may follow, when much waits for it.
+    pub(super) fn flush_if_heavy(&mut self) -> bool {
+        let rows = self.overlay.len().saturating_add(self.unsaved_rows);
+        if rows < limits::MAP_BATCH_CHANGES_MAX / 2 || self.stopped.is_some() {
+            return false;
+        }
+        for stream in Stream::ALL {
+            if self.appended.get(&stream) != self.flushed.get(&stream) {
+                self.effect(Effect::Flush(stream));
+            }
+        }
+        true
+    }
+
     /// Whether all that was appended is on disk.
     pub fn all_flushed(&self) -> bool {
         self.appended == self.flushed
@@ -242,6 +290,27 @@ impl Replica {
 
     pub(super) fn effect(&mut self, effect: Effect) {
         self.effects.push_back(effect);
+    }
+
+    /// A frame, written already or about to be.
+    pub(super) fn frame(
+        &self,
+        reads: &dyn Reads,
+        stream: Stream,
+        ordinal: Ordinal,
+    ) -> Result<Frame, StorageError> {
+        if ordinal < reads.next_ordinal(stream) {
+            return reads.read(stream, ordinal);
+        }
+        let waiting = self.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Append { stream: of, ordinal: at, kind, payload }
+                if (*of, *at) == (stream, ordinal) =>
+            {
+                Some(Frame { ordinal, kind: *kind, payload: payload.clone() })
+            }
+            _ => None,
+        });
+        waiting.ok_or(StorageError::NoSuchFrame { stream, ordinal })
     }
 
     pub(super) fn note_damage(&mut self, damage: crate::storage::Damage) {
@@ -278,7 +347,7 @@ impl Replica {
                     crate::storage::Scanned::Frame(frame) => match frame.kind {
                         FrameKind::Resume => {
                             if let Some(resume) = Resume::decode(&frame.payload) {
-                                self.resume = resume;
+                                self.take_resume(resume);
                                 found = true;
                             }
                         }
@@ -293,6 +362,20 @@ impl Replica {
             }
         }
         Ok(found)
+    }
+}
+
+impl Replica {
+    fn take_resume(&mut self, mut resume: Resume) {
+        self.group = self.group.or(resume.group);
+        self.lamport = self.lamport.max(resume.lamport);
+        for (id, record) in core::mem::take(&mut resume.roster) {
+            self.admit_record(id, record);
+        }
+        self.resume = resume;
+        // It is written down, and nothing is folded yet.
+        self.resume_due = false;
+        self.roster_due = RosterDue::Nothing;
     }
 }
 

@@ -12,6 +12,10 @@ impl Replica {
         }
         self.publish_if_due(reads, at);
         if self.floor_due_ms.is_some_and(|due| at.monotonic_ms >= due) {
+            // The entry that opened this life may wait as well.
+            if self.appended.get(&Stream::OwnLedger) != self.flushed.get(&Stream::OwnLedger) {
+                self.effect(Effect::Flush(Stream::OwnLedger));
+            }
             self.effect(Effect::Flush(Stream::OwnFloor));
         }
     }

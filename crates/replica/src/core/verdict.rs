@@ -3,10 +3,9 @@
 
 use core::fmt;
 
-use pos_core::ids::StoreId;
 use serde::{Deserialize, Serialize};
 
-use super::entry::{EntryId, FORMAT_VERSION, Header, OpClass};
+use super::entry::{EntryId, Header, OpClass};
 use super::kinds;
 use super::roster::{Role, Roster, Standing};
 
@@ -27,6 +26,25 @@ pub enum HeldBack {
     BodyMissing(u16),
     /// An op's content cannot be read, or is of a kind this version does not know.
     Unreadable(u16),
+    /// It replaces a value set by an entry that has not arrived.
+    DependencyMissing(EntryId),
+    /// It claims to replace a value that none of the entries it names has set: its number would
+    /// beat every honest edit.
+    Unjustified(u16),
+}
+
+impl HeldBack {
+    /// Whether nothing can be said yet about the edit numbers the entry claims, or never.
+    pub(crate) const fn is_structural(&self) -> bool {
+        matches!(
+            self,
+            Self::UnknownFormat(_)
+                | Self::BodyMissing(_)
+                | Self::Unreadable(_)
+                | Self::DependencyMissing(_)
+                | Self::Unjustified(_)
+        )
+    }
 }
 
 impl fmt::Display for HeldBack {
@@ -43,6 +61,10 @@ impl fmt::Display for HeldBack {
             }
             Self::BodyMissing(_) => f.write_str("its content has not arrived"),
             Self::Unreadable(_) => f.write_str("its content cannot be read by this version"),
+            Self::DependencyMissing(_) => f.write_str("waits for an entry whose value it replaces"),
+            Self::Unjustified(_) => {
+                f.write_str("claims an edit number that nothing it names accounts for")
+            }
         }
     }
 }
@@ -56,56 +78,43 @@ pub enum Verdict {
     HeldBack(HeldBack),
 }
 
-/// The verdict about an entry, given the roster records held. `missing_body` is the kind of an op
-/// whose body is not here.
-pub fn judge(
-    group: StoreId,
-    roster: &Roster,
-    header: &Header,
-    missing_body: Option<u16>,
-) -> Verdict {
-    match held_back(group, roster, header, missing_body) {
-        None => Verdict::Applied,
-        Some(reason) => Verdict::HeldBack(reason),
-    }
+/// The verdict about an entry that can be read, given the roster records held.
+pub fn judge(roster: &Roster, entry: EntryId, header: &Header) -> Verdict {
+    held_back(roster, entry, header).map_or(Verdict::Applied, Verdict::HeldBack)
 }
 
-fn held_back(
-    group: StoreId,
-    roster: &Roster,
-    header: &Header,
-    missing_body: Option<u16>,
-) -> Option<HeldBack> {
-    if header.version != FORMAT_VERSION {
-        return Some(HeldBack::UnknownFormat(header.version));
+fn held_back(roster: &Roster, entry: EntryId, header: &Header) -> Option<HeldBack> {
+    // The roster itself says which of its records count.
+    if roster.counts(entry) {
+        return None;
     }
-    if let Some(kind) = missing_body {
-        return Some(HeldBack::BodyMissing(kind));
-    }
-    if let Some(cut) = roster.cut(group, header.feed)
+    if let Some(cut) = roster.cut(header.feed)
         && header.seq > cut
     {
         return Some(HeldBack::BeyondCut(cut));
     }
-    // A founding record vouches for itself: its author and nonce hash to the group.
-    if header.ops.iter().all(|op| op.kind == kinds::FOUNDED) {
-        return None;
-    }
-    match roster.standing(group, header.feed.device, &header.roster_heads) {
+    match roster.standing(header.feed.device, &header.roster_heads) {
         Standing::Unknown(missing) => Some(HeldBack::RosterMissing(missing)),
         Standing::Stranger => Some(HeldBack::NotAMember),
         Standing::Member(role) => header
             .ops
             .iter()
-            .find(|op| !allowed(role, op.kind, op.class))
+            .find(|op| is_roster(op.kind) || !allowed(role, op.kind, op.class))
             .map(|op| HeldBack::NotAllowed(op.kind)),
     }
 }
 
-/// Only a manager's device changes the roster and the store's settings.
+/// Whether an op is a record of the roster.
+pub(crate) const fn is_roster(kind: u16) -> bool {
+    matches!(kind, kinds::FOUNDED | kinds::DEVICE_ADDED | kinds::DEVICE_REVOKED)
+}
+
+/// Whether a device of this role may write such an op: only a manager's changes the roster and
+/// the store's settings.
+pub(crate) fn role_allows(role: Role, kind: u16) -> bool {
+    role == Role::Manager || !(kind == kinds::STORE_OPENED || is_roster(kind))
+}
+
 fn allowed(role: Role, kind: u16, class: OpClass) -> bool {
-    let manager_only =
-        matches!(kind, kinds::DEVICE_ADDED | kinds::DEVICE_REVOKED | kinds::STORE_OPENED);
-    let is_change = class == OpClass::Change;
-    (role == Role::Manager || !manager_only) && is_change == (kind == kinds::DOCUMENT_CHANGE)
+    role_allows(role, kind) && (class == OpClass::Change) == (kind == kinds::DOCUMENT_CHANGE)
 }

@@ -72,6 +72,9 @@ impl Replica {
         if let Some(life) = self.life {
             return Ok(life);
         }
+        if self.group.is_none() {
+            return Err(CommandError::NoStore);
+        }
         let former = self.resume.incarnation.map(|incarnation| Seal {
             incarnation,
             ledger: self.resume.ledger,
@@ -80,23 +83,37 @@ impl Replica {
             grand_totals: self.resume.grand_totals.clone(),
             damaged_frames: self.damaged_tail,
         });
-        let counter = former.as_ref().map_or(0, |seal| seal.incarnation.counter).saturating_add(1);
-        let life = Incarnation { counter, nonce: self.identity.nonce };
+        let life = self.next_life();
         let body = postcard::to_stdvec(&IncarnationOpened { former }).unwrap_or_default();
-        self.life = Some(life);
-        self.ends.clear();
         let op = OpDraft {
             kind: kinds::INCARNATION_OPENED,
             class: OpClass::Fact,
             subject: Vec::new(),
             body,
         };
-        // The life that founds a store has nothing to seal: the founding is its first entry.
-        if self.group.is_some() {
-            self.append_under(reads, at, life, Lane::Ledger, Vec::new(), vec![op])?;
-            self.write_resume();
-        }
+        // Refused first, so that a device that may not write opens no life.
+        self.heads_to_name(core::slice::from_ref(&op))?;
+        self.begin_life(life);
+        self.append_under(reads, at, life, Lane::Ledger, Vec::new(), vec![op])?;
+        self.write_resume();
         Ok(life)
+    }
+
+    fn next_life(&self) -> Incarnation {
+        let former = self.resume.incarnation.map_or(0, |incarnation| incarnation.counter);
+        Incarnation { counter: former.saturating_add(1), nonce: self.identity.nonce }
+    }
+
+    fn begin_life(&mut self, life: Incarnation) {
+        self.life = Some(life);
+        self.ends.clear();
+    }
+
+    /// Begins the life that founds a store: it has nothing to seal, the founding is its first
+    /// entry.
+    pub(super) fn begin_first_life(&mut self) {
+        let life = self.next_life();
+        self.begin_life(life);
     }
 
     fn append_under(
@@ -108,6 +125,7 @@ impl Replica {
         deps: Vec<EntryId>,
         ops: Vec<OpDraft>,
     ) -> Result<(EntryId, Ordinal), CommandError> {
+        let roster_heads = self.heads_to_name(&ops)?;
         let end = self.ends.get(&lane).copied().unwrap_or(FeedEnd::NONE);
         let draft = EntryDraft {
             group: self.group.ok_or(CommandError::NoStore)?,
@@ -117,7 +135,7 @@ impl Replica {
             previous: end.head,
             lamport: self.lamport.saturating_add(1),
             wall: at.wall,
-            roster_heads: self.roster.heads(),
+            roster_heads,
             deps,
             ops,
         };
@@ -132,7 +150,10 @@ impl Replica {
         }
         let ordinal = self.append_frame(stream, FrameKind::Entry, payload);
         self.note_own(&entry);
-        self.fold(reads, stream, ordinal, &entry)?;
+        self.writing = true;
+        let folded = self.fold(reads, stream, ordinal, &entry);
+        self.writing = false;
+        folded?;
         match lane {
             Lane::Floor => {
                 let due = at.monotonic_ms.saturating_add(limits::FLOOR_FLUSH_MS);
@@ -148,7 +169,10 @@ impl Replica {
 
     /// Writes down what a successor needs to go on selling.
     pub(super) fn write_resume(&mut self) {
-        let payload = self.resume.encode();
+        self.resume.group = self.group;
+        self.resume.lamport = self.lamport;
+        let roster = self.roster.iter().map(|(id, record)| (*id, record.clone())).collect();
+        let payload = Resume { roster, ..self.resume.clone() }.encode();
         self.append_frame(Stream::OwnLedger, FrameKind::Resume, payload);
         self.bytes_since_resume = 0;
     }
@@ -169,6 +193,7 @@ impl Replica {
     /// Keeps what a successor needs up to date with an own entry.
     pub(super) fn note_own(&mut self, entry: &Entry) {
         let header = entry.header();
+        self.group = self.group.or(Some(header.group));
         self.lamport = self.lamport.max(header.lamport);
         self.resume.lamport = self.lamport;
         if header.feed.lane == Lane::Ledger {
@@ -207,6 +232,8 @@ impl Replica {
         let reason = format!("{}: {error}", stream.name());
         self.stopped.get_or_insert_with(|| reason.clone());
         self.floor_due_ms = None;
+        // Nothing that comes after what failed may reach the disk.
+        self.effects.retain(|effect| matches!(effect, Effect::Done { .. } | Effect::Alarm(_)));
         for wait in core::mem::take(&mut self.waiting) {
             let result = Err(CommandError::Stopped(reason.clone()));
             self.effect(Effect::Done { id: wait.id, result });
