@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Violation;
 use super::source;
-use crate::tree::Tree;
+use crate::tree::{Tree, is_a};
 
 const DOCUMENT: &str = "docs/wire-format.md";
 /// Every public constant of these stands in the document.
@@ -27,9 +27,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Violation> {
         return vec![Violation::new(DOCUMENT, "it is not there", "describe every format in it")];
     };
     let sources: BTreeMap<String, String> = tree
-        .texts(|path| {
-            path.starts_with("crates/") && path.contains("/src/") && path.ends_with(".rs")
-        })
+        .texts(|path| path.starts_with("crates/") && path.contains("/src/") && is_a(path, "rs"))
         .into_iter()
         .map(|(path, text)| (path.to_owned(), text))
         .collect();
@@ -70,7 +68,7 @@ impl Row<'_> {
 
     /// The source file the row names.
     fn file(&self) -> Option<&str> {
-        self.cells.iter().find_map(|cell| in_code(cell).filter(|code| code.ends_with(".rs")))
+        self.cells.iter().find_map(|cell| in_code(cell).filter(|code| is_a(code, "rs")))
     }
 
     fn is_a_kind(&self) -> bool {
@@ -100,6 +98,19 @@ fn shouts(name: &str) -> bool {
     name.chars().all(upper) && name.starts_with(|c: char| c.is_ascii_uppercase())
 }
 
+/// What is wrong with the row of a constant, if anything is.
+fn shown(
+    row: Option<&Row<'_>>,
+    file: &str,
+    value: i128,
+    absent: impl FnOnce() -> String,
+) -> Option<Violation> {
+    match row {
+        Some(row) => row.differs(file, value),
+        None => Some(Violation::new(DOCUMENT, absent(), MEND)),
+    }
+}
+
 type Constants = BTreeMap<String, i128>;
 
 fn limits(rows: &[Row<'_>], constants: &impl Fn(&str) -> Constants, found: &mut Vec<Violation>) {
@@ -111,13 +122,8 @@ fn limits(rows: &[Row<'_>], constants: &impl Fn(&str) -> Constants, found: &mut 
         }
         for (name, value) in all {
             let row = rows.iter().find(|row| row.constant == name && !row.is_a_kind());
-            match row {
-                Some(row) => found.extend(row.differs(file, value)),
-                None => {
-                    let what = format!("the limit `{name}` of {file} is not in it");
-                    found.push(Violation::new(DOCUMENT, what, MEND));
-                }
-            }
+            let absent = || format!("the limit `{name}` of {file} is not in it");
+            found.extend(shown(row, file, value, absent));
             known.insert(name);
         }
     }
@@ -138,13 +144,8 @@ fn kinds(rows: &[Row<'_>], constants: &impl Fn(&str) -> Constants, found: &mut V
                 found.push(Violation::new(file, what, "a number is never given to another thing"));
             }
             let row = rows.iter().find(|row| row.constant == name && row.is_a_kind());
-            match row {
-                Some(row) => found.extend(row.differs(file, value)),
-                None => {
-                    let what = format!("the kind {value}, `{name}` of {file}, is not in it");
-                    found.push(Violation::new(DOCUMENT, what, MEND));
-                }
-            }
+            let absent = || format!("the kind {value}, `{name}` of {file}, is not in it");
+            found.extend(shown(row, file, value, absent));
         }
     }
     if known.len() < 2 {
@@ -160,12 +161,11 @@ fn kinds(rows: &[Row<'_>], constants: &impl Fn(&str) -> Constants, found: &mut V
 fn versions(rows: &[Row<'_>], constants: &impl Fn(&str) -> Constants, found: &mut Vec<Violation>) {
     for row in rows {
         let Some(file) = row.file() else { continue };
-        match constants(file).get(row.constant) {
-            Some(&value) => found.extend(row.differs(file, value)),
-            None => {
-                let what = format!("{file} has no number called `{}`", row.constant);
-                found.push(Violation::at(DOCUMENT, row.line, what, MEND));
-            }
+        if let Some(&value) = constants(file).get(row.constant) {
+            found.extend(row.differs(file, value));
+        } else {
+            let what = format!("{file} has no number called `{}`", row.constant);
+            found.push(Violation::at(DOCUMENT, row.line, what, MEND));
         }
     }
 }
