@@ -1,4 +1,5 @@
 //! Damage to a till's folder: named, survived, healed where it can be.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -133,9 +134,12 @@ fn an_index_that_is_deleted_cut_or_noise_is_rebuilt_while_the_till_sells() {
             let length = fs::metadata(&file).unwrap().len();
             match harm {
                 "delete" => fs::remove_file(&file).unwrap(),
-                "truncate" => File::options().write(true).open(&file).unwrap().set_len(length / 2).unwrap(),
+                "truncate" => {
+                    File::options().write(true).open(&file).unwrap().set_len(length / 2).unwrap();
+                }
                 _ => {
-                    let noise: Vec<u8> = (0..length).map(|_| u8::try_from(prng.below(256)).unwrap()).collect();
+                    let noise: Vec<u8> =
+                        (0..length).map(|_| u8::try_from(prng.below(256)).unwrap()).collect();
                     fs::write(&file, noise).unwrap();
                 }
             }
@@ -163,7 +167,11 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 #[test]
 fn a_second_process_on_the_same_folder_is_refused_in_a_sentence() {
     let till = Till::new().unwrap();
-    Sheet::december().unwrap().first_invoices(200).write_file(&till.folder().join("shop.csv")).unwrap();
+    Sheet::december()
+        .unwrap()
+        .first_invoices(200)
+        .write_file(&till.folder().join("shop.csv"))
+        .unwrap();
     let mut first = till.start(["--store", "shop", "--json", "replay", "shop.csv"]).unwrap();
     first.next_line().unwrap();
     let second = till.run(["--store", "shop", "sell", "POST@1.00"]).unwrap();

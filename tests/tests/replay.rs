@@ -1,4 +1,5 @@
 //! A real shop's month through the real binary, compared with sums of our own.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use serde_json::Value;
 use tests::oracle::Expected;
@@ -7,7 +8,12 @@ use tests::tillmesh::Till;
 
 /// The figures of `tillmesh report sales --json` on the folder of the ended process.
 fn report(till: &Till) -> Value {
-    till.run(["--store", "shop", "--json", "report", "sales"]).unwrap().succeeded().unwrap().json().unwrap()
+    till.run(["--store", "shop", "--json", "report", "sales"])
+        .unwrap()
+        .succeeded()
+        .unwrap()
+        .json()
+        .unwrap()
 }
 
 fn replay(till: &Till, file: &str) {

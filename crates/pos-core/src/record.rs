@@ -224,7 +224,7 @@ impl Record {
                 let (cart, amount, kind, register, wall_time) = read(bytes, |_: &Started| Ok(()))?;
                 Self::PaymentStarted { cart, amount, kind, register, wall_time }
             }
-            kind::TRANSACTION_COMPLETED => Self::TransactionCompleted(codec::decode_as(
+            kind::TRANSACTION_COMPLETED => Self::TransactionCompleted(codec::decode_canonical(
                 bytes,
                 |sale: UncheckedTransaction| {
                     SaleTransaction::try_from(sale).map_err(|error| Fault::Meaning(error.into()))
@@ -296,7 +296,7 @@ fn read<T: Serialize + serde::de::DeserializeOwned>(
     bytes: &[u8],
     check: impl FnOnce(&T) -> Result<(), DecodeError>,
 ) -> Result<T, Fault> {
-    codec::decode_as(bytes, |value: T| {
+    codec::decode_canonical(bytes, |value: T| {
         check(&value).map_err(Fault::Meaning)?;
         Ok(value)
     })

@@ -1,6 +1,7 @@
 //! Every call to the disk fails once, one after the other (the way SQLite tests itself): whatever
 //! was confirmed stays, and no half frame is ever seen.
 #![cfg(feature = "store")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod support;
 

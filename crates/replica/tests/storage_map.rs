@@ -1,5 +1,6 @@
 //! Whatever happens to the map's files, the till opens and the journal is untouched.
 #![cfg(feature = "store")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
 

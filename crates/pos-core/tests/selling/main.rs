@@ -1,6 +1,6 @@
 //! The path of a sale: price book, cart, tenders, transaction, refund, record, books.
 
-#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+#![expect(clippy::unwrap_used, reason = "a fixture that fails fails its test")]
 
 mod books;
 mod cart;

@@ -8,10 +8,10 @@ use pos_core::ids::{CartId, IdempotencyKey, OperatorId, RecordId, RegisterId};
 use pos_core::money::Money;
 use pos_core::price_book::{ProductEdit, ProductFields};
 use pos_core::product::Sku;
+use pos_core::quantity::Quantity;
 use pos_core::record::Record;
 use pos_core::sale::{self, Completion};
 use pos_core::shift::{ShiftClosed, ShiftOpened};
-use pos_core::quantity::Quantity;
 use pos_core::stock::stock_movements;
 use pos_core::store::{OversellPolicy, StoreSettings};
 use pos_core::till::CashMovement;
@@ -114,9 +114,10 @@ impl Replica {
                 };
                 self.record(reads, at, &Record::CashMoved(movement))
             }
-            Command::OpenCart { label, operator } => {
-                self.open_cart(reads, at, label, operator).map(Outcome::CartOpened).map(Answer::Now)
-            }
+            Command::OpenCart { label, operator } => self
+                .open_cart(reads, at, &label, &operator)
+                .map(Outcome::CartOpened)
+                .map(Answer::Now),
             Command::EditCart { cart, command } => self.edit_cart(reads, at, cart, &command),
             Command::StartPayment { cart, register, kind, amount } => {
                 self.serves(&register)?;
@@ -126,13 +127,17 @@ impl Replica {
                 self.record(reads, at, &record)
             }
             complete @ Command::CompleteCart { .. } => self.complete(reads, at, complete),
-            Command::ChangeRoster(record) => {
-                let op = roster_op(&record);
-                let (id, ordinal) =
-                    self.append_own(reads, at, Lane::Ledger, Vec::new(), vec![op])?;
-                self.effect(Effect::Flush(Stream::OwnLedger));
-                Ok(Answer::WhenDurable(ordinal, Outcome::Recorded(Durable::confirmed(id))))
+            Command::Refund(refund) => {
+                if let Some(key) = &refund.idempotency_key
+                    && let Some(first) = self.answered(reads, key)?
+                {
+                    return self.repeat_sale(reads, first);
+                }
+                let (completed, ordinal) = self.refund(reads, at, *refund)?;
+                let outcome = Outcome::Completed(Box::new(Durable::confirmed(completed)));
+                Ok(Answer::WhenDurable(ordinal, outcome))
             }
+            Command::ChangeRoster(record) => self.change_roster(reads, at, &record),
             Command::Record(record) => {
                 if let Some(key) = record.idempotency_key()
                     && let Some(first) = self.answered(reads, key)?
@@ -142,6 +147,18 @@ impl Replica {
                 self.record(reads, at, &record)
             }
         }
+    }
+
+    fn change_roster(
+        &mut self,
+        reads: &dyn Reads,
+        at: Moment,
+        record: &RosterRecord,
+    ) -> Result<Answer, CommandError> {
+        let op = roster_op(record);
+        let (id, ordinal) = self.append_own(reads, at, Lane::Ledger, Vec::new(), vec![op])?;
+        self.effect(Effect::Flush(Stream::OwnLedger));
+        Ok(Answer::WhenDurable(ordinal, Outcome::Recorded(Durable::confirmed(id))))
     }
 
     /// Writes one record and answers with its id.
@@ -192,7 +209,11 @@ impl Replica {
             let chunk: Vec<ProductEdit> = edits
                 .by_ref()
                 .take(PRODUCTS_PER_ENTRY)
-                .map(|(sku, fields)| ProductEdit { edit: self.books.price_book().next_edit(&sku), sku, fields })
+                .map(|(sku, fields)| ProductEdit {
+                    edit: self.books.price_book().next_edit(&sku),
+                    sku,
+                    fields,
+                })
                 .collect();
             let record = Record::ProductsEdited(chunk);
             let ops = vec![super::write::record_op(&record)];
@@ -234,7 +255,7 @@ impl Replica {
     }
 
     /// The open shift of a register and its business date, which its sales inherit.
-    fn shift_and_date(
+    pub(super) fn shift_and_date(
         &self,
         register: &RegisterId,
     ) -> Result<(RecordId, BusinessDate), CommandError> {
@@ -283,22 +304,21 @@ impl Replica {
         let receipt_counter = self.last_receipt(&register).saturating_add(1);
         let deps = tenders.iter().filter_map(|tender| tender.payment_id).collect();
         let sale = sale::complete(Completion {
-                cart: &view,
-                cart_heads,
-                settings: self.settings()?,
-                register,
-                receipt_counter,
-                business_date,
-                shift,
-                operator,
-                idempotency_key,
-                wall_time: wall_time.unwrap_or(at.wall),
-                tenders: &tenders,
+            cart: &view,
+            cart_heads,
+            settings: self.settings()?,
+            register,
+            receipt_counter,
+            business_date,
+            shift,
+            operator,
+            idempotency_key,
+            wall_time: wall_time.unwrap_or(at.wall),
+            tenders: &tenders,
         })?;
         self.refuse_oversell(&sale)?;
         let record = Record::TransactionCompleted(sale);
-        let (id, ordinal) =
-            self.append_records(reads, at, deps, core::slice::from_ref(&record))?;
+        let (id, ordinal) = self.append_records(reads, at, deps, core::slice::from_ref(&record))?;
         let Record::TransactionCompleted(transaction) = record else {
             return Err(CommandError::NothingToDo);
         };
@@ -355,11 +375,9 @@ impl Replica {
         id: RecordId,
     ) -> Result<Option<SaleTransaction>, StorageError> {
         let Some(entry) = self.entry(reads, id)? else { return Ok(None) };
-        Ok(entry.ops().find_map(|(record, op, body)| {
-            match Record::decode(op.kind, body?) {
-                Ok(Record::TransactionCompleted(sale)) if record == id => Some(sale),
-                Ok(_) | Err(_) => None,
-            }
+        Ok(entry.ops().find_map(|(record, op, body)| match Record::decode(op.kind, body?) {
+            Ok(Record::TransactionCompleted(sale)) if record == id => Some(sale),
+            Ok(_) | Err(_) => None,
         }))
     }
 
@@ -400,7 +418,7 @@ impl Replica {
         }
     }
 
-    fn serves(&self, register: &RegisterId) -> Result<(), CommandError> {
+    pub(super) fn serves(&self, register: &RegisterId) -> Result<(), CommandError> {
         match self.books.register_holder(register) {
             Some(device) if device == self.device => Ok(()),
             // During a rebuild the assignment may not be folded yet; having numbered receipts of
@@ -412,6 +430,12 @@ impl Replica {
             }
             Some(_) | None => Err(CommandError::NotMyRegister(register.clone())),
         }
+    }
+
+    /// The open shift of a register this till serves, and its business date. Known at once after a
+    /// start, also while the index is rebuilt.
+    pub fn current_shift(&self, register: &RegisterId) -> Option<(RecordId, BusinessDate)> {
+        self.resume.open_shifts.get(register).copied()
     }
 
     /// The open shift of a register.
@@ -429,8 +453,7 @@ fn roster_op(record: &RosterRecord) -> OpDraft {
     }
 }
 
-fn completed(id: RecordId, transaction: SaleTransaction) -> Completed {
-    let number =
-        ReceiptNumber::new(transaction.register.clone(), transaction.receipt_counter, &id);
+pub(super) fn completed(id: RecordId, transaction: SaleTransaction) -> Completed {
+    let number = ReceiptNumber::new(transaction.register.clone(), transaction.receipt_counter, &id);
     Completed { id, number, transaction }
 }

@@ -20,7 +20,7 @@ use crate::storage::{Ordinal, Reads, StorageError, Stream};
 
 /// What an op means, once its body could be read.
 enum Meaning<'a> {
-    Record(Record),
+    Record(Box<Record>),
     Roster(RosterRecord),
     Life(IncarnationOpened),
     Change { document: DocumentId, raw: &'a [u8] },
@@ -125,6 +125,9 @@ impl Replica {
             self.close_cart(reads, sale.cart, id)?;
             let receipt = keys::receipt(&sale.register, sale.receipt_counter, id);
             self.overlay.put(receipt, Vec::new());
+            for returned in sale.items.iter().filter_map(|item| item.returns) {
+                self.overlay.put(keys::refund(returned.transaction, id), Vec::new());
+            }
             if stream == Stream::OwnLedger && self.rebuild.is_none() {
                 self.count_sale(sale);
             }
@@ -294,7 +297,8 @@ fn read_ops(entry: &Entry) -> Result<Vec<(RecordId, Meaning<'_>)>, HeldBack> {
                 Meaning::Change { document, raw: body }
             }
             kind => {
-                Meaning::Record(Record::decode(kind, body).map_err(|_malformed| unreadable())?)
+                let record = Record::decode(kind, body).map_err(|_malformed| unreadable())?;
+                Meaning::Record(Box::new(record))
             }
         };
         meanings.push((id, meaning));

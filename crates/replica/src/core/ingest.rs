@@ -64,11 +64,7 @@ pub struct Ingested {
 impl Replica {
     /// Takes in a window of consecutive entries of one feed. Checks are cheapest first; nothing
     /// is stored unless the window ends on a valid signature, which vouches for all of it.
-    pub fn ingest(
-        &mut self,
-        reads: &dyn Reads,
-        window: &[&[u8]],
-    ) -> Result<Ingested, IngestError> {
+    pub fn ingest(&mut self, reads: &dyn Reads, window: &[&[u8]]) -> Result<Ingested, IngestError> {
         let limit = limits::WINDOW_ENTRIES_MAX;
         if window.is_empty() || window.len() > limit {
             return Err(IngestError::WindowSize { found: window.len(), limit });
@@ -78,8 +74,8 @@ impl Replica {
         }
         let mut entries: Vec<Entry> = Vec::with_capacity(window.len());
         for (index, bytes) in window.iter().enumerate() {
-            let entry = Entry::decode(bytes)
-                .map_err(|error| IngestError::Malformed { index, error })?;
+            let entry =
+                Entry::decode(bytes).map_err(|error| IngestError::Malformed { index, error })?;
             let header = entry.header();
             if self.store_id().is_some_and(|group| group != header.group) {
                 return Err(IngestError::OtherStore(index));
@@ -117,7 +113,8 @@ impl Replica {
     /// but their feeds are linear, so their numbers say).
     fn holds(&self, reads: &dyn Reads, entry: &Entry) -> Result<bool, StorageError> {
         let header = entry.header();
-        let own_life = header.feed.device == self.device() && Some(header.feed.incarnation) == self.life;
+        let own_life =
+            header.feed.device == self.device() && Some(header.feed.incarnation) == self.life;
         if own_life {
             let end = self.ends.get(&header.feed.lane).map_or(0, |end| end.seq);
             return Ok(header.seq <= end);

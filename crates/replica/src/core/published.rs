@@ -139,9 +139,8 @@ impl Replica {
         date: BusinessDate,
     ) -> Result<StockCounters, CommandError> {
         let id = stock_document_id(self.device, date);
-        let mut document =
-            StockCounters::open(self.device.as_bytes(), date.days_since_epoch(), 0)
-                .map_err(DocumentError::from)?;
+        let mut document = StockCounters::open(self.device.as_bytes(), date.days_since_epoch(), 0)
+            .map_err(DocumentError::from)?;
         for (raw, author) in self.changes_of(reads, id)? {
             document.apply_remote(&raw, &author).map_err(DocumentError::from)?;
         }
@@ -169,7 +168,8 @@ impl Replica {
         for (key, _) in self.overlay.list(reads, keys::DOCUMENTS, usize::MAX)? {
             let bytes = key.get(keys::DOCUMENTS.len()..).unwrap_or_default();
             let id = bytes.get(..DocumentId::LEN).and_then(DocumentId::from_bytes);
-            let (Some(id), Some((stream, ordinal))) = (id, keys::document_change_place(&key)) else {
+            let (Some(id), Some((stream, ordinal))) = (id, keys::document_change_place(&key))
+            else {
                 continue;
             };
             let Some(day) = id.business_day() else { continue };

@@ -134,10 +134,9 @@ impl Roster {
         for id in past {
             let Some(entry) = self.entries.get(&id) else { continue };
             let grants = match &entry.record {
-                RosterRecord::Founded { nonce } => {
-                    (entry.author == device && store_id(device, nonce) == group)
-                        .then_some(Role::Manager)
-                }
+                RosterRecord::Founded { nonce } => (entry.author == device
+                    && store_id(device, nonce) == group)
+                    .then_some(Role::Manager),
                 RosterRecord::DeviceAdded { device: added, role } if *added == device => {
                     self.by_manager(group, entry).then_some(*role)
                 }

@@ -64,7 +64,11 @@ impl Replica {
 
     /// The life entries are written under. The first own entry of a process opens it and seals
     /// the one before.
-    pub(super) fn ensure_life(&mut self, reads: &dyn Reads, at: Moment) -> Result<Incarnation, CommandError> {
+    pub(super) fn ensure_life(
+        &mut self,
+        reads: &dyn Reads,
+        at: Moment,
+    ) -> Result<Incarnation, CommandError> {
         if let Some(life) = self.life {
             return Ok(life);
         }

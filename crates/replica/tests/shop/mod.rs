@@ -1,5 +1,5 @@
 //! A till in memory, for the suites of this crate.
-#![allow(dead_code, reason = "each suite uses a part")]
+#![allow(dead_code, clippy::panic, clippy::unwrap_used, reason = "each suite uses a part")]
 
 use std::collections::BTreeMap;
 
@@ -125,7 +125,14 @@ pub(crate) fn item(sku: &str, price: &str, quantity: i64, direction: Direction) 
     }
 }
 
-pub(crate) fn add<S: Storage>(till: &mut Node<S>, ms: u64, cart: CartId, sku: &str, price: &str, n: i64) {
+pub(crate) fn add<S: Storage>(
+    till: &mut Node<S>,
+    ms: u64,
+    cart: CartId,
+    sku: &str,
+    price: &str,
+    n: i64,
+) {
     let command = item(sku, price, n, Direction::Sale);
     till.execute(at(ms), Command::EditCart { cart, command }).unwrap();
 }
