@@ -18,6 +18,8 @@ const LIMITS: [&str; 3] = [
 const KINDS: [&str; 2] = ["crates/replica/src/core/kinds.rs", "crates/pos-core/src/record.rs"];
 /// Where hash contexts are used.
 const HASHING: &str = "crates/replica/src/";
+/// Where the letters are that keys of the map begin with.
+const LETTERS: &str = "crates/replica/src/core/keys.rs";
 
 const MEND: &str = "mend the document, or the code if that is what is wrong";
 
@@ -42,6 +44,7 @@ fn compare(document: &str, sources: &BTreeMap<String, String>) -> Vec<Violation>
     kinds(&rows, &constants, &mut found);
     versions(&rows, &constants, &mut found);
     contexts(document, sources, &mut found);
+    letters(document, sources, &mut found);
     found
 }
 
@@ -191,6 +194,22 @@ fn contexts(document: &str, sources: &BTreeMap<String, String>, found: &mut Vec<
     }
 }
 
+/// Every key of the map begins with a letter, and the document has a row for it.
+fn letters(document: &str, sources: &BTreeMap<String, String>, found: &mut Vec<Violation>) {
+    let keys = sources.get(LETTERS).map(String::as_str).unwrap_or_default();
+    let used: BTreeSet<char> =
+        keys.split("key(b'").skip(1).filter_map(|rest| rest.chars().next()).collect();
+    if used.is_empty() {
+        found.push(Violation::new(LETTERS, "no key is found in it", "tell this rule where"));
+    }
+    for letter in used {
+        if !document.lines().any(|line| line.starts_with(&format!("| `{letter}` ‖"))) {
+            let what = format!("the key `{letter}` of the map is not in it");
+            found.push(Violation::new(DOCUMENT, what, MEND));
+        }
+    }
+}
+
 /// Texts between two marks that begin with the program's name and end with a version.
 fn contexts_in(text: &str, mark: char) -> impl Iterator<Item = String> {
     let versioned = |text: &&str| {
@@ -293,6 +312,7 @@ mod tests {
             (KINDS[0], kinds),
             (KINDS[1], record),
             ("crates/replica/src/core/entry.rs", entry),
+            (LETTERS, "fn feed() { key(b'f', &[]) }"),
         ]
         .map(|(path, text)| (path.to_owned(), text.to_owned()))
         .into()
@@ -309,6 +329,7 @@ mod tests {
 | `CELLS` | 2,000 | cells |
 | `LINES` | 5,000 | lines of `SOLD` |
 | id | `tillmesh entry v1` | the header |
+| `f` ‖ feed key | heads |
 ";
 
     #[test]
@@ -327,6 +348,7 @@ mod tests {
                 "`FORMAT_VERSION` is 1 in crates/replica/src/core/entry.rs, not 2".to_owned()
             }),
             ("`LINES`", "`ROWS`", format!("the limit `LINES` of {} is not in it", LIMITS[2])),
+            ("| `f` ‖", "| `g` ‖", "the key `f` of the map is not in it".to_owned()),
             ("`FOUNDED`", "`FUNDED`", {
                 format!("the kind 2, `FOUNDED` of {}, is not in it", KINDS[0])
             }),
