@@ -8,8 +8,10 @@ mod files;
 mod licences;
 mod links;
 mod manifests;
+mod proofs;
 mod pure;
 mod source;
+mod wire;
 
 use std::fmt;
 
@@ -47,13 +49,15 @@ impl fmt::Display for Violation {
 type Check = fn(&Tree) -> Vec<Violation>;
 
 /// Every rule by name. A rule that finds nothing to look at is broken too.
-const CHECKS: [(&str, Check); 7] = [
+const CHECKS: [(&str, Check); 9] = [
     ("arrows between crates", arrows::check),
     ("manifests", manifests::check),
     ("pure parts", pure::check),
     ("dependencies of the core alone", core_build::check),
     ("files", files::check),
     ("links in the docs", links::check),
+    ("formats as described", wire::check),
+    ("tests the docs name", proofs::check),
     ("licences", licences::check),
 ];
 
