@@ -296,6 +296,9 @@ pub struct Replay {
     /// Fail, after ringing up the rest, when a row could not be used
     #[arg(long)]
     pub strict: bool,
+    /// Measure the disk's own append + fdatasync between the receipts, for comparison
+    #[arg(long)]
+    pub measure_floor: bool,
 }
 
 /// `tillmesh stock`

@@ -24,6 +24,7 @@ pub struct Till<S> {
     node: Node<S>,
     clock: Box<dyn Clock>,
     ready_micros: u64,
+    answered_micros: u64,
 }
 
 impl<S> std::fmt::Debug for Till<S> {
@@ -94,7 +95,7 @@ impl<S: Storage> Till<S> {
     ) -> Result<Self, TerminalError> {
         let node = Node::start(identity, storage)?;
         let ready_micros = clock.micros();
-        Ok(Self { node, clock, ready_micros })
+        Ok(Self { node, clock, ready_micros, answered_micros: ready_micros })
     }
 
     /// The replica, for reading.
@@ -115,6 +116,12 @@ impl<S: Storage> Till<S> {
     /// From the start of the clock until the till was ready to sell, in microseconds.
     pub const fn ready_micros(&self) -> u64 {
         self.ready_micros
+    }
+
+    /// When the last command was answered, in microseconds: what is done behind it, like flushing
+    /// carts in the background, is not part of the answer.
+    pub const fn answered_micros(&self) -> u64 {
+        self.answered_micros
     }
 
     /// Microseconds since the clock was started.
@@ -143,12 +150,13 @@ impl<S: Storage> Till<S> {
     /// The register this till serves: the one asked for, or the first.
     pub fn register(&self, asked: Option<&RegisterId>) -> Result<RegisterId, TerminalError> {
         let device = self.replica().device();
-        let mut served =
-            self.replica().books().registers().filter(|(_, holder)| *holder == device);
+        let mut served = self.replica().books().registers().filter(|(_, holder)| *holder == device);
         match asked {
             Some(register) => Ok(register.clone()),
             None => served.next().map(|(register, _)| register.clone()).ok_or_else(|| {
-                TerminalError::Usage("this till serves no register: name one with --register".to_owned())
+                TerminalError::Usage(
+                    "this till serves no register: name one with --register".to_owned(),
+                )
             }),
         }
     }
@@ -156,6 +164,7 @@ impl<S: Storage> Till<S> {
     /// Carries out a command, and whatever else is due.
     pub fn execute(&mut self, command: Command) -> Result<Outcome, CommandError> {
         let outcome = self.node.execute(self.clock.moment(), command);
+        self.answered_micros = self.clock.micros();
         self.node.tick(self.clock.moment());
         outcome
     }
@@ -186,7 +195,11 @@ impl<S: Storage> Till<S> {
     }
 
     /// Opens a cart.
-    pub fn open_cart(&mut self, label: &str, operator: &OperatorId) -> Result<CartId, CommandError> {
+    pub fn open_cart(
+        &mut self,
+        label: &str,
+        operator: &OperatorId,
+    ) -> Result<CartId, CommandError> {
         let command = Command::OpenCart { label: label.to_owned(), operator: operator.clone() };
         match self.execute(command)? {
             Outcome::CartOpened(cart) => Ok(cart),
@@ -248,8 +261,7 @@ impl<S: Storage> Till<S> {
 
     /// The open shift of a register and its business date.
     pub fn open_shift(&self, register: &RegisterId) -> Option<(RecordId, BusinessDate)> {
-        let opened = self.replica().books().open_shift(register);
-        opened.map(|(id, shift)| (id, shift.business_date))
+        self.replica().current_shift(register)
     }
 
     /// Opens a shift.

@@ -83,7 +83,7 @@ fn ask(tillmesh: &Path, folder: &Path, what: &[&str]) -> Result<Value, String> {
 fn table(file: &str, summary: &Value, status: &Value) -> String {
     let micros = |value: &Value| value.as_u64().unwrap_or(0);
     let mut lines = vec![
-        format!("`cargo xtask bench sale`, {file}, {} receipts", summary["receipts"]),
+        format!("`cargo xtask bench sale`, {file}, {} receipts", summary["measured_receipts"]),
         String::new(),
         "| | pay to durable | append + fdatasync (floor) | ratio |".to_owned(),
         "|---|---:|---:|---:|".to_owned(),

@@ -117,8 +117,7 @@ fn amounts_end_in_the_same_column_beside_wide_characters() {
 #[test]
 fn after_midnight_the_business_date_stands_beside_the_time() {
     let mut document = document();
-    document.local_time =
-        LocalTime { date: "2010-12-02".to_owned(), time: "01:10".to_owned() };
+    document.local_time = LocalTime { date: "2010-12-02".to_owned(), time: "01:10".to_owned() };
     assert!(text(&document, 42).contains("Business date 2010-12-01"));
 }
 

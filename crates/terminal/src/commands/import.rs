@@ -289,7 +289,7 @@ mod tests {
     use std::io::Cursor;
 
     use super::*;
-    use crate::till::tests::{memory_till, TestTill};
+    use crate::till::tests::{TestTill, memory_till};
 
     fn import_text(till: &mut TestTill, text: &[u8]) -> Imported {
         let source = Cursor::new(text.to_vec());

@@ -106,13 +106,16 @@ fn read(typed: &Init) -> Result<(StoreSettings, RegisterId), TerminalError> {
     if country.len() != 2 || !country.bytes().all(|byte| byte.is_ascii_alphabetic()) {
         return Err(usage(format!("{country:?} is not a country code of two letters, like GB")));
     }
-    let time_zone = TimeZoneName::new(&typed.time_zone).map_err(|error| usage(error.to_string()))?;
+    let time_zone =
+        TimeZoneName::new(&typed.time_zone).map_err(|error| usage(error.to_string()))?;
     TimeZone::get(time_zone.as_str()).map_err(|_unknown| {
         usage(format!("no time zone {time_zone} is known: write it like Europe/London"))
     })?;
     let name = typed.name.trim();
     if name.is_empty() || name.chars().any(char::is_control) {
-        return Err(usage("give the store a name that can be printed: --name \"Corner Shop\"".to_owned()));
+        return Err(usage(
+            "give the store a name that can be printed: --name \"Corner Shop\"".to_owned(),
+        ));
     }
     if name.chars().count() > pos_core::limits::NAME_CHARS_MAX {
         let most = pos_core::limits::NAME_CHARS_MAX;
@@ -161,7 +164,8 @@ fn tax_table(typed: &[String]) -> Result<TaxTable, TerminalError> {
             .trim_end_matches('%')
             .parse()
             .map_err(|error: pos_core::tax::PercentError| refused(error.to_string()))?;
-        let rate = TaxRate { id, name: format!("Tax {percent} %"), percent, target: TaxTarget::Tax };
+        let rate =
+            TaxRate { id, name: format!("Tax {percent} %"), percent, target: TaxTarget::Tax };
         if categories.insert(category.to_owned(), vec![rate]).is_some() {
             return Err(refused("the category was given before".to_owned()));
         }

@@ -13,7 +13,8 @@ use crate::csv_file::CsvFile;
 use crate::error::TerminalError;
 use crate::output::{Output, Progress, Unit, align_right, grouped, pairs};
 use crate::replay::{
-    Acknowledged, DateRange, Kind, Measurements, Plan, RangeError, Replay, Replayed, read,
+    Acknowledged, DateRange, Floor, Kind, Measurements, Percentiles, Plan, RangeError, Replay,
+    Replayed, read,
 };
 use crate::shell;
 use crate::till::Till;
@@ -60,17 +61,26 @@ fn ring_up(
     progress.finish();
     context.show_faults(&typed.file, &plan.faults);
     let register = till.register(None)?;
+    let mut floor = typed.measure_floor.then(|| Floor::in_folder(&context.folder)).transpose()?;
     let mut show = Show::new(context.output, &plan, Money::zero(currency));
     let written = shell::written_bytes();
-    let result = Replay::new(till, &plan, register)
-        .and_then(|replay| replay.run(|document, measured| show.acknowledged(document, measured)));
+    let result = Replay::new(till, &plan, register).and_then(|replay| {
+        replay.run(|document, measured| {
+            show.acknowledged(document, measured)?;
+            match &mut floor {
+                Some(floor) if document.receipt.is_some() => floor.after_receipt(),
+                _ => Ok(()),
+            }
+        })
+    });
     let (value, last) = show.finish();
     let done = result?;
     let written = shell::written_bytes().zip(written).map(|(now, then)| now.saturating_sub(then));
-    let summary = summary(context, till, &plan, &done, written);
-    context.output.answer(&json!({ "summary": summary }), || {
-        table(&done, value, last.as_deref())
-    })?;
+    let floor = floor.as_ref().and_then(Floor::percentiles);
+    let summary = summary(context, till, &plan, &done, (written, floor));
+    context
+        .output
+        .answer(&json!({ "summary": summary }), || table(&done, value, last.as_deref()))?;
     Ok(plan.faults.len())
 }
 
@@ -91,11 +101,7 @@ impl<'a> Show<'a> {
         Self { output, progress, documents: 0, sales: 0, value: nothing, last: None }
     }
 
-    fn acknowledged(
-        &mut self,
-        document: &Acknowledged,
-        measured: &Measurements,
-    ) -> io::Result<()> {
+    fn acknowledged(&mut self, document: &Acknowledged, measured: &Measurements) -> io::Result<()> {
         if self.output.is_json() {
             let line = json!({ "ack": ack(document) });
             self.output.json_line(&line).map_err(|error| match error {
@@ -157,7 +163,7 @@ fn summary(
     till: &Till<FileStorage>,
     plan: &Plan,
     done: &Replayed,
-    written: Option<u64>,
+    (written, floor): (Option<u64>, Option<Percentiles>),
 ) -> Value {
     let mut summary = serde_json::Map::new();
     summary.insert("documents".to_owned(), json!(plan.documents.len()));
@@ -166,9 +172,9 @@ fn summary(
         summary.insert(name.to_owned(), json!(count));
     }
     let measured = &done.measured;
-    let pay = measured
-        .pay_to_durable()
-        .map(|pay| json!({"p50": pay.p50, "p99": pay.p99, "p999": pay.p999}));
+    let shown = |of: Percentiles| json!({"p50": of.p50, "p99": of.p99, "p999": of.p999});
+    let pay = measured.pay_to_durable().map(shown);
+    let floor = floor.map(shown);
     let receipts = u64::try_from(measured.receipts()).unwrap_or(u64::MAX);
     let storage = till.storage();
     let rest = json!({
@@ -182,6 +188,7 @@ fn summary(
         "first_1000_per_second": measured.first_per_second(),
         "last_1000_per_second": measured.last_per_second(),
         "pay_to_durable_us": pay,
+        "floor_us": floor,
         "ready_ms": till.ready_micros() / 1000,
         "rss_kib": shell::resident_kib(),
         "bytes": {
@@ -191,6 +198,8 @@ fn summary(
             "index": shell::folder_bytes(&context.folder.join("index")).ok(),
             "folder": shell::folder_bytes(&context.folder).ok(),
             "written": written,
+            "ledger_per_receipt": storage.stream_bytes(Stream::OwnLedger).checked_div(receipts),
+            "floor_per_receipt": storage.stream_bytes(Stream::OwnFloor).checked_div(receipts),
             "written_per_receipt": written.and_then(|bytes| bytes.checked_div(receipts)),
         },
     });

@@ -28,8 +28,9 @@ pub(super) fn run(context: &mut Context<'_>, typed: &Report) -> Result<(), Termi
         }
         Report::Z { number, register } => {
             let register = parse_register(register.as_deref())?;
-            context
-                .with_whole_till(|context, till| z(context.output, till, *number, register.as_ref()))
+            context.with_whole_till(|context, till| {
+                z(context.output, till, *number, register.as_ref())
+            })
         }
         Report::Sales { from, to, register } => {
             let filter = ReportFilter {

@@ -1,9 +1,7 @@
 //! `tillmesh sell`: a whole sale in one line. `tillmesh carts`: those that wait.
 
 use devices::printer;
-use pos_core::cart::{
-    CartCommand, CartStatus, CartView, Direction, ItemRef, Merge, PriceOverride,
-};
+use pos_core::cart::{CartCommand, CartStatus, CartView, Direction, ItemRef, Merge, PriceOverride};
 use pos_core::gtin::Gtin;
 use pos_core::ids::{CartId, IdempotencyKey, OperatorId, RegisterId};
 use pos_core::money::Money;
@@ -28,7 +26,8 @@ use crate::till::{Paid, Payment, Till};
 pub(super) fn run(context: &mut Context<'_>, typed: &Sell) -> Result<(), TerminalError> {
     if typed.items.is_empty() && typed.cart.is_none() {
         return Err(TerminalError::Usage(
-            "name what is sold: `tillmesh sell MUG-01x2`, or go on with a cart by --cart".to_owned(),
+            "name what is sold: `tillmesh sell MUG-01x2`, or go on with a cart by --cart"
+                .to_owned(),
         ));
     }
     context.with_till(|context, till| {

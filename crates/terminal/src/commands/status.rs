@@ -61,9 +61,7 @@ fn status(
         })
         .collect();
     let storage = till.storage();
-    let frames = |stream| {
-        json!({"entries": storage.next_ordinal(stream), "bytes": storage.stream_bytes(stream)})
-    };
+    let frames = |stream| json!({"entries": storage.next_ordinal(stream), "bytes": storage.stream_bytes(stream)});
     let (index, why) = match storage.map_state() {
         MapState::Loaded => ("loaded", None),
         MapState::Fresh => ("new", None),
@@ -112,7 +110,8 @@ fn text(status: &Value) -> String {
     let mut row = |name: &str, value: String| {
         table.add_row([name.to_owned(), value]);
     };
-    let store = format!("{} ({}, {})", at("/store/name"), at("/store/currency"), at("/store/time_zone"));
+    let store =
+        format!("{} ({}, {})", at("/store/name"), at("/store/currency"), at("/store/time_zone"));
     row("store", store);
     row("folder", at("/folder"));
     row("this till", at("/device").chars().take(16).collect());
@@ -134,7 +133,14 @@ fn text(status: &Value) -> String {
     row("disk", at("/room"));
     row("ready in", format!("{} ms", at("/ready_ms")));
     let damage = list("/damage").map_or(0, Vec::len);
-    row("damage", if damage == 0 { "none known".to_owned() } else { format!("{damage} places: run `tillmesh verify`") });
+    row(
+        "damage",
+        if damage == 0 {
+            "none known".to_owned()
+        } else {
+            format!("{damage} places: run `tillmesh verify`")
+        },
+    );
     for exception in list("/exceptions").into_iter().flatten() {
         row("exception", exception.as_str().unwrap_or_default().to_owned());
     }
@@ -155,6 +161,10 @@ fn register_text(register: &Value) -> String {
         Some(Value::Null) | None => "no receipt yet".to_owned(),
         Some(_) => format!("last receipt {}", text("last_receipt")),
     };
-    let here = if register.get("served_here") == Some(&Value::Bool(true)) { "" } else { ", on another device" };
+    let here = if register.get("served_here") == Some(&Value::Bool(true)) {
+        ""
+    } else {
+        ", on another device"
+    };
     format!("{name}: {shift}, {receipt}{here}")
 }

@@ -7,6 +7,7 @@ const WINDOW: usize = 1000;
 #[derive(Debug, Clone, Default)]
 pub struct Measurements {
     started: u64,
+    left_out: u64,
     pay: Vec<u64>,
     done: Vec<u64>,
 }
@@ -22,16 +23,28 @@ pub struct Percentiles {
     pub p999: u64,
 }
 
+impl Percentiles {
+    /// Of these; `None` of none.
+    pub fn of(mut sorted: Vec<u64>) -> Option<Self> {
+        sorted.sort_unstable();
+        let at = |per_mille: usize| {
+            let rank = (sorted.len().saturating_mul(per_mille)).div_ceil(1000).max(1);
+            sorted.get(rank - 1).copied()
+        };
+        Some(Self { p50: at(500)?, p99: at(990)?, p999: at(999)? })
+    }
+}
+
 impl Measurements {
     /// Nothing measured yet; the run starts at `micros`.
     pub const fn starting(micros: u64) -> Self {
-        Self { started: micros, pay: Vec::new(), done: Vec::new() }
+        Self { started: micros, left_out: 0, pay: Vec::new(), done: Vec::new() }
     }
 
     /// A receipt was asked to be paid at `pay` and durable at `done`.
     pub fn add(&mut self, pay: u64, done: u64) {
         self.pay.push(done.saturating_sub(pay));
-        self.done.push(done);
+        self.done.push(done.saturating_sub(self.left_out));
     }
 
     /// Receipts measured.
@@ -61,13 +74,12 @@ impl Measurements {
 
     /// From "pay" to durable.
     pub fn pay_to_durable(&self) -> Option<Percentiles> {
-        let mut sorted = self.pay.clone();
-        sorted.sort_unstable();
-        let at = |per_mille: usize| {
-            let rank = (sorted.len().saturating_mul(per_mille)).div_ceil(1000).max(1);
-            sorted.get(rank - 1).copied()
-        };
-        Some(Percentiles { p50: at(500)?, p99: at(990)?, p999: at(999)? })
+        Percentiles::of(self.pay.clone())
+    }
+
+    /// Time went by that belongs to whoever watches, not to the till.
+    pub fn leave_out(&mut self, micros: u64) {
+        self.left_out = self.left_out.saturating_add(micros);
     }
 }
 

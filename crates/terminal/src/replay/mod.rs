@@ -3,11 +3,13 @@
 //! [`read`] is pure: it turns rows into documents. [`run`] rings them up with the same commands a
 //! cashier's taps become, each document durable before the next.
 
+mod floor;
 mod measure;
 mod plan;
 mod range;
 mod run;
 
+pub use floor::Floor;
 pub use measure::{Measurements, Percentiles};
 pub use plan::{Body, Document, GoodsLine, Plan, PlannedProduct, StockLine, read};
 pub use range::{DateRange, RangeError};

@@ -186,7 +186,8 @@ impl Columns {
 
     fn moment(self, row: &Row<'_>) -> Result<DateTime, RowError> {
         let text = row.filled(self.invoice_date)?;
-        let refused = || row.error(format!("invoice_date {text:?} is not like 2010-12-01T08:26:00"));
+        let refused =
+            || row.error(format!("invoice_date {text:?} is not like 2010-12-01T08:26:00"));
         let at: DateTime = text.parse().map_err(|_not_a_date| refused())?;
         BusinessDate::from_date(at.date()).map_err(|_not_in_calendar| refused())?;
         Ok(at)

@@ -155,7 +155,9 @@ impl<'a, S: Storage> Replay<'a, S> {
             *count = count.saturating_add(1);
             self.done.repeated =
                 self.done.repeated.saturating_add(u64::from(acknowledged.repeated));
+            let shown = self.till.micros();
             observe(&acknowledged, &self.done.measured)?;
+            self.done.measured.leave_out(self.till.micros().saturating_sub(shown));
         }
         if self.till.open_shift(&self.register).is_some() {
             self.till.end_shift(&self.register, None, &self.operator)?;
@@ -209,8 +211,7 @@ impl<'a, S: Storage> Replay<'a, S> {
     }
 
     fn ring_up(&mut self, document: &Document) -> Result<Acknowledged, ReplayError> {
-        let named =
-            |error| ReplayError::Document { invoice: document.invoice.clone(), error };
+        let named = |error| ReplayError::Document { invoice: document.invoice.clone(), error };
         if let Some(id) = self.till.answered(&document.invoice).map_err(named)? {
             return self.repeated(document, id).map_err(named);
         }
@@ -287,7 +288,7 @@ impl<'a, S: Storage> Replay<'a, S> {
             key: Some(&document.invoice),
             wall_time: Some(self.wall_time(document)),
         })?;
-        self.done.measured.add(pay, self.till.micros());
+        self.done.measured.add(pay, self.till.answered_micros());
         let Completed { id, number, transaction } = paid.completed.into_inner();
         Ok(Acknowledged {
             invoice: document.invoice.clone(),
@@ -355,7 +356,9 @@ impl<'a, S: Storage> Replay<'a, S> {
             Outcome::Recorded(id) => (id.into_inner(), false),
             Outcome::Repeated(id) => (id.into_inner(), true),
             other => {
-                return Err(CommandError::Stopped(format!("an answer that does not fit: {other:?}")));
+                return Err(CommandError::Stopped(format!(
+                    "an answer that does not fit: {other:?}"
+                )));
             }
         };
         let invoice = document.invoice.clone();

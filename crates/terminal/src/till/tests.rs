@@ -50,8 +50,7 @@ pub(crate) fn memory_till_of(currency: &str, country: &str) -> TestTill {
 pub(crate) fn restarted(till: TestTill, crash: Crash, life: u8) -> TestTill {
     let mut storage = till.node.into_storage();
     storage.crash(crash).unwrap();
-    let mut till =
-        Till::start(identity(life), storage, Box::new(StepClock::default())).unwrap();
+    let mut till = Till::start(identity(life), storage, Box::new(StepClock::default())).unwrap();
     till.finish_rebuild(|_, _| {});
     till
 }
@@ -81,9 +80,8 @@ fn a_killed_till_takes_up_its_store_and_its_shift() {
     let operator = OperatorId::new("anna").unwrap();
     let register = till.register(None).unwrap();
     let float = Money::zero(Currency::GBP);
-    let shift = till
-        .start_shift(&register, "2010-12-01".parse().unwrap(), float, &operator)
-        .unwrap();
+    let shift =
+        till.start_shift(&register, "2010-12-01".parse().unwrap(), float, &operator).unwrap();
     let till = restarted(till, Crash::POWER_CUT, 2);
     assert_eq!(till.open_shift(&register).map(|(id, _)| id), Some(shift));
 }

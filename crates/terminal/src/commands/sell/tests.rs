@@ -45,7 +45,11 @@ fn an_item_is_a_code_with_quantity_and_price_behind_it() {
     let priced = read("MUGx0.5@2.25");
     assert_eq!(priced.2.as_deref(), Some("2.25 GBP"));
     // A code that ends like a quantity is taken as it stands.
-    assert_eq!(read("BOX2"), { let mut whole = one("BOX2", ""); whole.1 = read("mug").1; whole });
+    assert_eq!(read("BOX2"), {
+        let mut whole = one("BOX2", "");
+        whole.1 = read("mug").1;
+        whole
+    });
     assert_eq!(read("BOX2x3").0, "BOX2");
     for unknown in ["CUP", "MUGx", "xMUG", "MUG@", "MUG@-1"] {
         assert!(Item::read(unknown, book, pos_core::money::Currency::GBP).is_err(), "{unknown}");
@@ -90,7 +94,10 @@ fn change_is_given_and_cash_is_rounded_where_small_coins_are_gone() {
 fn goods_come_back_and_the_customer_is_paid() {
     let mut till = till();
     let done = sold(&mut till, "MUG --return");
-    assert_eq!((done.transaction.direction, done.transaction.total), (Direction::Return, gbp(-350)));
+    assert_eq!(
+        (done.transaction.direction, done.transaction.total),
+        (Direction::Return, gbp(-350))
+    );
     let by_card = sold(&mut till, "MUG --return --card");
     assert_eq!(by_card.transaction.payments.first().unwrap().tendered, gbp(-350));
 }

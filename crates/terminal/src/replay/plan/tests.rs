@@ -17,7 +17,9 @@ fn plan_of_bytes(bytes: Vec<u8>, range: DateRange) -> Plan {
 
 /// A row of 1 December 2010, without customer.
 fn row(invoice: &str, code: &str, quantity: &str, price: &str) -> String {
-    format!("{invoice},{code},THING {code},{quantity},2010-12-01T08:26:00,{price},,United Kingdom\n")
+    format!(
+        "{invoice},{code},THING {code},{quantity},2010-12-01T08:26:00,{price},,United Kingdom\n"
+    )
 }
 
 fn plan(rows: &[(&str, &str, &str, &str)]) -> Plan {
@@ -147,11 +149,8 @@ fn cash_and_card_take_turns_over_the_receipts_of_the_whole_file() {
     assert_eq!(kinds, [TenderKind::Cash, TenderKind::Card, TenderKind::Cash]);
 
     // A run over part of the file decides the same for each invoice.
-    let later = rows.map(|(a, b, c, d)| row(a, b, c, d)).concat().replacen(
-        "2010-12-01",
-        "2010-11-30",
-        1,
-    );
+    let later =
+        rows.map(|(a, b, c, d)| row(a, b, c, d)).concat().replacen("2010-12-01", "2010-11-30", 1);
     let december = DateRange { from: DateRange::first_day("2010-12").ok(), to: None };
     assert_eq!(tenders(&plan_of(&later, december)), all.get(1..).unwrap());
 }
@@ -179,9 +178,8 @@ fn a_row_that_cannot_be_used_is_named_by_its_line_and_the_rest_is_planned() {
     let plan = plan_of_bytes(bytes, DateRange::default());
     let lines: Vec<_> = plan.faults.iter().map(|fault| fault.line).collect();
     assert_eq!(lines, (3..=14).collect::<Vec<_>>(), "{:#?}", plan.faults);
-    let reason = |line: u64| {
-        plan.faults.iter().find(|fault| fault.line == line).unwrap().reason.clone()
-    };
+    let reason =
+        |line: u64| plan.faults.iter().find(|fault| fault.line == line).unwrap().reason.clone();
     assert!(reason(3).contains("unit_price \"two\""), "{}", reason(3));
     assert!(reason(4).contains("below zero"), "{}", reason(4));
     assert_eq!(reason(8), "stock_code is missing");
