@@ -135,7 +135,8 @@ impl<S: Storage> Node<S> {
     }
 
     fn run_effects(&mut self) {
-        let at = Moment { monotonic_ms: 0, wall: pos_core::business_date::WallTime::from_millis(0) };
+        let at =
+            Moment { monotonic_ms: 0, wall: pos_core::business_date::WallTime::from_millis(0) };
         self.run_effects_at(at);
     }
 

@@ -1,6 +1,6 @@
 //! The bytes that others will still have to read in twenty years. A change here is a change of the
 //! format: it needs a new version, not a new file.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod mesh;
 mod shop;
@@ -23,7 +23,9 @@ use shop::{at, identity, register, sell};
 fn hex(bytes: &[u8]) -> String {
     let mut text = String::new();
     for line in bytes.chunks(32) {
-        line.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap());
+        for byte in line {
+            write!(text, "{byte:02x}").unwrap();
+        }
         text.push('\n');
     }
     text
@@ -173,17 +175,19 @@ fn counts_over_their_limits_are_refused_before_anything_is_read_for_them() {
     assert!(matches!(Entry::decode(&long), Err(DecodeError::Layout(_))));
     let identity = identity(5, 1);
     let many = vec![EntryId::from_bytes([1; 32]); limits::DEPS_MAX + 1];
-    assert!(Entry::sign(draft(many, vec![fact(1, vec![])]), &identity.key, &identity.seal).is_err());
-    let mixed = draft(vec![], vec![fact(1, vec![]), OpDraft {
-        class: OpClass::Change,
-        ..fact(10, vec![])
-    }]);
+    assert!(
+        Entry::sign(draft(many, vec![fact(1, vec![])]), &identity.key, &identity.seal).is_err()
+    );
+    let mixed = draft(
+        vec![],
+        vec![fact(1, vec![]), OpDraft { class: OpClass::Change, ..fact(10, vec![]) }],
+    );
     let mixed = Entry::sign(mixed, &identity.key, &identity.seal).unwrap().encode();
     assert_eq!(Entry::decode(&mixed), Err(DecodeError::MixedOps));
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn noise_is_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {

@@ -1,5 +1,5 @@
 //! One till on a disk in memory, through its public interface.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod shop;
 

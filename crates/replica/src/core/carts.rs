@@ -54,8 +54,8 @@ impl Replica {
         &mut self,
         reads: &dyn Reads,
         at: Moment,
-        label: String,
-        operator: OperatorId,
+        label: &str,
+        operator: &OperatorId,
     ) -> Result<CartId, CommandError> {
         self.settings()?;
         self.ensure_life(reads, at)?;
@@ -66,7 +66,7 @@ impl Replica {
         hasher.finalize_xof().fill(&mut bytes);
         let cart = CartId::from_bytes(bytes);
         let mut document = CartDocument::open(cart, 0).map_err(DocumentError::from)?;
-        let opened = document.apply_open(&self.author(), &operator, &label);
+        let opened = document.apply_open(&self.author(), operator, label);
         let raw = opened.map_err(DocumentError::from)?.ok_or(CommandError::NothingToDo)?;
         self.write_change(reads, at, cart, raw)?;
         self.keep_cart(cart, document);

@@ -50,7 +50,11 @@ impl<'a> Reader<'a> {
         Self { left: bytes }
     }
 
-    pub(crate) fn bytes(&mut self, count: usize, what: &'static str) -> Result<&'a [u8], CodecError> {
+    pub(crate) fn bytes(
+        &mut self,
+        count: usize,
+        what: &'static str,
+    ) -> Result<&'a [u8], CodecError> {
         let (head, tail) = self.left.split_at_checked(count).ok_or(CodecError::Short {
             what,
             wanted: count,
@@ -113,11 +117,7 @@ impl<'a> Reader<'a> {
 }
 
 /// `count` as the two-byte number the layouts use, or why it cannot be.
-pub(crate) fn count_u16(
-    count: usize,
-    limit: usize,
-    what: &'static str,
-) -> Result<u16, CodecError> {
+pub(crate) fn count_u16(count: usize, limit: usize, what: &'static str) -> Result<u16, CodecError> {
     let over = CodecError::OverLimit { what, found: count, limit };
     if count > limit {
         return Err(over);

@@ -5,13 +5,13 @@ use pos_core::business_date::{BusinessDate, WallTime};
 use pos_core::cart::{CartCommand, CartError, CartView};
 use pos_core::ids::{CartId, IdempotencyKey, OperatorId, RecordId, RegisterId};
 use pos_core::money::Money;
+use pos_core::money::MoneyError;
 use pos_core::price_book::ProductFields;
 use pos_core::product::Sku;
 use pos_core::quantity::{Quantity, QuantityError};
 use pos_core::record::Record;
-use pos_core::sale::SaleError;
 use pos_core::report::{ReportError, ZReport};
-use pos_core::money::MoneyError;
+use pos_core::sale::SaleError;
 use pos_core::store::StoreSettings;
 use pos_core::tender::Tendered;
 use pos_core::till::CashMovementKind;
@@ -259,7 +259,9 @@ pub enum CommandError {
     #[error("this till has stopped writing after a disk error ({0}): restart it")]
     Stopped(String),
     /// The index is being rebuilt, and the answer depends on all of it.
-    #[error("this till is rebuilding its index ({done} of {total} entries read): try again shortly")]
+    #[error(
+        "this till is rebuilding its index ({done} of {total} entries read): try again shortly"
+    )]
     Rebuilding {
         /// Frames read.
         done: u64,

@@ -8,10 +8,10 @@ use pos_core::ids::{CartId, IdempotencyKey, OperatorId, RecordId, RegisterId};
 use pos_core::money::Money;
 use pos_core::price_book::{EditNumber, ProductFields};
 use pos_core::product::Sku;
+use pos_core::quantity::Quantity;
 use pos_core::record::Record;
 use pos_core::sale::{self, Completion};
 use pos_core::shift::{ShiftClosed, ShiftOpened};
-use pos_core::quantity::Quantity;
 use pos_core::stock::stock_movements;
 use pos_core::store::{OversellPolicy, StoreSettings};
 use pos_core::till::CashMovement;
@@ -88,14 +88,7 @@ impl Replica {
             }
             Command::EditProducts(edits) => self.edit_products(reads, at, edits),
             Command::OpenShift { register, business_date, float, operator } => {
-                if self.resume.open_shifts.contains_key(&register) {
-                    return Err(CommandError::ShiftAlreadyOpen(register));
-                }
-                self.serves(&register)?;
-                let number = self.resume.next_shift_number(&register);
-                let wall_time = at.wall;
-                let shift =
-                    ShiftOpened { register, business_date, float, operator, number, wall_time };
+                let shift = self.next_shift(at, register, business_date, float, operator)?;
                 self.record(reads, at, &Record::ShiftOpened(shift))
             }
             Command::CloseShift { register, counted, operator } => {
@@ -118,9 +111,10 @@ impl Replica {
                 };
                 self.record(reads, at, &Record::CashMoved(movement))
             }
-            Command::OpenCart { label, operator } => {
-                self.open_cart(reads, at, label, operator).map(Outcome::CartOpened).map(Answer::Now)
-            }
+            Command::OpenCart { label, operator } => self
+                .open_cart(reads, at, &label, &operator)
+                .map(Outcome::CartOpened)
+                .map(Answer::Now),
             Command::EditCart { cart, command } => self.edit_cart(reads, at, cart, &command),
             Command::StartPayment { cart, register, kind, amount } => {
                 self.serves(&register)?;
@@ -153,6 +147,23 @@ impl Replica {
                 }
             }
         }
+    }
+
+    fn next_shift(
+        &self,
+        at: Moment,
+        register: RegisterId,
+        business_date: BusinessDate,
+        float: Money,
+        operator: OperatorId,
+    ) -> Result<ShiftOpened, CommandError> {
+        if self.resume.open_shifts.contains_key(&register) {
+            return Err(CommandError::ShiftAlreadyOpen(register));
+        }
+        self.serves(&register)?;
+        let number = self.resume.next_shift_number(&register);
+        let wall_time = at.wall;
+        Ok(ShiftOpened { register, business_date, float, operator, number, wall_time })
     }
 
     /// Writes one record and answers with its id.
@@ -214,8 +225,7 @@ impl Replica {
         let (edit, replaced) = self.next_edit(reads, None)?;
         let record = Record::StoreOpened(StoreSettings { edit, ..settings });
         let deps = replaced.into_iter().collect();
-        let (id, ordinal) =
-            self.append_records(reads, at, deps, core::slice::from_ref(&record))?;
+        let (id, ordinal) = self.append_records(reads, at, deps, core::slice::from_ref(&record))?;
         Ok(Answer::WhenDurable(ordinal, Outcome::Recorded(Durable::confirmed(id))))
     }
 
@@ -323,22 +333,21 @@ impl Replica {
         let receipt_counter = self.last_receipt(&register).saturating_add(1);
         let deps = tenders.iter().filter_map(|tender| tender.payment_id).collect();
         let sale = sale::complete(Completion {
-                cart: &view,
-                cart_heads,
-                settings: self.settings()?,
-                register,
-                receipt_counter,
-                business_date,
-                shift,
-                operator,
-                idempotency_key,
-                wall_time: wall_time.unwrap_or(at.wall),
-                tenders: &tenders,
+            cart: &view,
+            cart_heads,
+            settings: self.settings()?,
+            register,
+            receipt_counter,
+            business_date,
+            shift,
+            operator,
+            idempotency_key,
+            wall_time: wall_time.unwrap_or(at.wall),
+            tenders: &tenders,
         })?;
         self.refuse_oversell(&sale)?;
         let record = Record::TransactionCompleted(sale);
-        let (id, ordinal) =
-            self.append_records(reads, at, deps, core::slice::from_ref(&record))?;
+        let (id, ordinal) = self.append_records(reads, at, deps, core::slice::from_ref(&record))?;
         let Record::TransactionCompleted(transaction) = record else {
             return Err(CommandError::NothingToDo);
         };
@@ -412,11 +421,9 @@ impl Replica {
         id: RecordId,
     ) -> Result<Option<SaleTransaction>, StorageError> {
         let Some(entry) = self.entry(reads, id)? else { return Ok(None) };
-        Ok(entry.ops().find_map(|(record, op, body)| {
-            match Record::decode(op.kind, body?) {
-                Ok(Record::TransactionCompleted(sale)) if record == id => Some(sale),
-                Ok(_) | Err(_) => None,
-            }
+        Ok(entry.ops().find_map(|(record, op, body)| match Record::decode(op.kind, body?) {
+            Ok(Record::TransactionCompleted(sale)) if record == id => Some(sale),
+            Ok(_) | Err(_) => None,
         }))
     }
 
@@ -487,7 +494,6 @@ fn roster_op(record: &RosterRecord) -> OpDraft {
 }
 
 fn completed(id: RecordId, transaction: SaleTransaction) -> Completed {
-    let number =
-        ReceiptNumber::new(transaction.register.clone(), transaction.receipt_counter, &id);
+    let number = ReceiptNumber::new(transaction.register.clone(), transaction.receipt_counter, &id);
     Completed { id, number, transaction }
 }

@@ -389,8 +389,7 @@ impl Header {
         }
         for op in &self.ops {
             let limit = limits::SUBJECT_BYTES_MAX;
-            let over =
-                CodecError::OverLimit { what: "op subject", found: op.subject.len(), limit };
+            let over = CodecError::OverLimit { what: "op subject", found: op.subject.len(), limit };
             if op.subject.len() > limit {
                 return Err(over);
             }

@@ -153,8 +153,9 @@ impl Replica {
     fn broken_series(&self, found: &mut Vec<Exception>) {
         for (register, _) in self.books.registers() {
             let series = self.books.gapless(register);
-            found.extend(series.duplicates.iter().map(|&counter| {
-                Exception::ReceiptNumberTwice { register: register.clone(), counter }
+            found.extend(series.duplicates.iter().map(|&counter| Exception::ReceiptNumberTwice {
+                register: register.clone(),
+                counter,
             }));
             found.extend(series.gaps.iter().map(|gap| Exception::ReceiptNumbersMissing {
                 register: register.clone(),

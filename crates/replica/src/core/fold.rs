@@ -22,7 +22,7 @@ use crate::storage::{FrameKind, Ordinal, Reads, StorageError, Stream};
 
 /// What an op means, once its body could be read.
 pub(super) enum Meaning<'a> {
-    Record(Record),
+    Record(Box<Record>),
     Roster,
     Life(IncarnationOpened),
     Change { document: DocumentId, raw: &'a [u8] },
@@ -256,7 +256,7 @@ impl Replica {
             self.effect(Effect::Alarm(Alarm::ChangeRefused { entry: id, reason }));
             return Ok(());
         }
-        self.unsaved_rows = self.unsaved_rows.saturating_add(rows_of(record));
+        self.unsaved_rows = self.unsaved_rows.saturating_add(record_rows(record));
         if let Some(key) = record.idempotency_key() {
             let key = keys::idempotency(key);
             // The first answer stands.
@@ -369,8 +369,15 @@ impl Replica {
     }
 }
 
-/// About how many rows of the books a record changes.
-fn rows_of(record: &Record) -> usize {
+/// About how many rows of the books an op changes.
+pub(super) fn rows_of(meaning: &Meaning<'_>) -> usize {
+    match meaning {
+        Meaning::Record(record) => record_rows(record),
+        Meaning::Roster | Meaning::Life(_) | Meaning::Change { .. } => 1,
+    }
+}
+
+fn record_rows(record: &Record) -> usize {
     match record {
         Record::ProductsEdited(edits) => edits.len(),
         Record::TransactionCompleted(sale) => sale.items.len().saturating_add(2),
@@ -417,9 +424,9 @@ pub(super) fn read_ops(entry: &Entry) -> Result<Vec<(RecordId, Meaning<'_>)>, He
                 }
                 Meaning::Change { document, raw: body }
             }
-            kind => {
-                Meaning::Record(Record::decode(kind, body).map_err(|_malformed| unreadable())?)
-            }
+            kind => Meaning::Record(Box::new(
+                Record::decode(kind, body).map_err(|_malformed| unreadable())?,
+            )),
         };
         meanings.push((id, meaning));
     }

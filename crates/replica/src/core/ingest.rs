@@ -67,11 +67,7 @@ pub struct Ingested {
 impl Replica {
     /// Takes in a window of consecutive entries of one feed. Checks are cheapest first; nothing
     /// is stored unless the window ends on a valid signature, which vouches for all of it.
-    pub fn ingest(
-        &mut self,
-        reads: &dyn Reads,
-        window: &[&[u8]],
-    ) -> Result<Ingested, IngestError> {
+    pub fn ingest(&mut self, reads: &dyn Reads, window: &[&[u8]]) -> Result<Ingested, IngestError> {
         let limit = limits::WINDOW_ENTRIES_MAX;
         if window.is_empty() || window.len() > limit {
             return Err(IngestError::WindowSize { found: window.len(), limit });
@@ -87,8 +83,8 @@ impl Replica {
         let group = self.store_id().ok_or(CommandError::NoStore)?;
         let mut entries: Vec<Entry> = Vec::with_capacity(window.len());
         for (index, bytes) in window.iter().enumerate() {
-            let entry = Entry::decode(bytes)
-                .map_err(|error| IngestError::Malformed { index, error })?;
+            let entry =
+                Entry::decode(bytes).map_err(|error| IngestError::Malformed { index, error })?;
             let header = entry.header();
             if group != header.group {
                 return Err(IngestError::OtherStore(index));

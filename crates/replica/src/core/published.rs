@@ -42,11 +42,7 @@ impl Replica {
         // Counters never count a sale that may still be lost: they are in another journal.
         let ledger = Stream::OwnLedger;
         let unsure = self.appended.get(&ledger) != self.flushed.get(&ledger);
-        if self.movements.is_empty()
-            || unsure
-            || self.rebuild.is_some()
-            || self.stopped.is_some()
-        {
+        if self.movements.is_empty() || unsure || self.rebuild.is_some() || self.stopped.is_some() {
             return;
         }
         self.published_at_ms = at.monotonic_ms;
@@ -165,9 +161,8 @@ impl Replica {
         date: BusinessDate,
     ) -> Result<(StockCounters, BTreeMap<Sku, i64>), CommandError> {
         let id = stock_document_id(self.device, date);
-        let mut document =
-            StockCounters::open(self.device.as_bytes(), date.days_since_epoch(), 0)
-                .map_err(DocumentError::from)?;
+        let mut document = StockCounters::open(self.device.as_bytes(), date.days_since_epoch(), 0)
+            .map_err(DocumentError::from)?;
         let mut finished = None;
         for change in self.changes_of(reads, id)? {
             if change.order.0 > self.published_lamport && finished.is_none() {

@@ -300,7 +300,9 @@ impl Roster {
             RosterRecord::Founded { .. } => {
                 (self.entries.get(id)?.author == device).then_some(Role::Manager)
             }
-            RosterRecord::DeviceAdded { device: added, role } => (*added == device).then_some(*role),
+            RosterRecord::DeviceAdded { device: added, role } => {
+                (*added == device).then_some(*role)
+            }
             RosterRecord::DeviceRevoked { .. } => None,
         });
         grants.max()

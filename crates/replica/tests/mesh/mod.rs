@@ -12,7 +12,8 @@ use pos_core::record::Record;
 use pos_core::tender::Tendered;
 use replica::core::{
     Command, CommandError, Completed, Cut, Digest, Entry, EntryDraft, EntryId, Exception, FeedId,
-    HeldBack, Identity, Incarnation, IngestError, Lane, OpClass, OpDraft, Outcome, Role, RosterRecord,
+    HeldBack, Identity, Incarnation, IngestError, Lane, OpClass, OpDraft, Outcome, Role,
+    RosterRecord,
 };
 use replica::memory::MemoryStorage;
 use replica::node::Node;
@@ -35,7 +36,7 @@ pub(crate) struct Summary {
 }
 
 pub(crate) fn register_of(device: u8) -> RegisterId {
-    RegisterId::new(&format!("R{device}")).unwrap()
+    RegisterId::new(format!("R{device}")).unwrap()
 }
 
 pub(crate) fn device_of(device: u8) -> DeviceId {
@@ -241,8 +242,7 @@ pub(crate) fn summary(till: &mut Till) -> Summary {
     assert!(till.replica().rebuilding().is_none());
     let held = till.replica().held_digest();
     let stock = till.replica().stock_digest();
-    let kept_aside =
-        till.replica().held_back().map(|(id, reason)| (*id, reason.clone())).collect();
+    let kept_aside = till.replica().held_back().map(|(id, reason)| (*id, reason.clone())).collect();
     let meaning = till.query(|replica, disk| replica.meaning_digest(disk)).unwrap();
     let exceptions = till.query(|replica, disk| replica.exceptions(disk)).unwrap();
     let open = till.query(|replica, disk| replica.open_carts(disk)).unwrap();
@@ -274,7 +274,11 @@ pub(crate) fn image(disk: &MemoryStorage, with_map: bool) -> MemoryStorage {
 }
 
 /// Everything of a device's feeds, as a manager that has seen all of it would cut it.
-pub(crate) fn cuts_at(feeds: &FeedBytes, device: u8, keep: impl Fn(&FeedId, usize) -> usize) -> Vec<Cut> {
+pub(crate) fn cuts_at(
+    feeds: &FeedBytes,
+    device: u8,
+    keep: impl Fn(&FeedId, usize) -> usize,
+) -> Vec<Cut> {
     let mut cuts = Vec::new();
     for (feed, entries) in feeds.iter().filter(|(feed, _)| feed.device == device_of(device)) {
         let seq = keep(feed, entries.len());
@@ -314,7 +318,11 @@ impl Forger {
         }
     }
 
-    pub(crate) fn write(&mut self, deps: Vec<EntryId>, ops: Vec<(u16, OpClass, Vec<u8>)>) -> Vec<u8> {
+    pub(crate) fn write(
+        &mut self,
+        deps: Vec<EntryId>,
+        ops: Vec<(u16, OpClass, Vec<u8>)>,
+    ) -> Vec<u8> {
         self.seq += 1;
         self.lamport += 1;
         let op = |(kind, class, body)| OpDraft { kind, class, subject: Vec::new(), body };

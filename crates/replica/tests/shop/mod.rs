@@ -125,7 +125,14 @@ pub(crate) fn item(sku: &str, price: &str, quantity: i64, direction: Direction) 
     }
 }
 
-pub(crate) fn add<S: Storage>(till: &mut Node<S>, ms: u64, cart: CartId, sku: &str, price: &str, n: i64) {
+pub(crate) fn add<S: Storage>(
+    till: &mut Node<S>,
+    ms: u64,
+    cart: CartId,
+    sku: &str,
+    price: &str,
+    n: i64,
+) {
     let command = item(sku, price, n, Direction::Sale);
     till.execute(at(ms), Command::EditCart { cart, command }).unwrap();
 }
