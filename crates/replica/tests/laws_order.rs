@@ -129,7 +129,7 @@ fn agree(devices: &mut [Till], seed: u64) -> Summary {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 10, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_order_and_duplication_of_entries_comes_to_the_same(acts in acts(), seed: u64) {
