@@ -23,17 +23,18 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     postcard::to_stdvec(value).expect("a value of known length encodes into a growing buffer")
 }
 
+/// Reads one value, to the last byte.
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    let (value, rest) = postcard::take_from_bytes(bytes).map_err(CodecError::Malformed)?;
+    if rest.is_empty() { Ok(value) } else { Err(CodecError::Trailing(rest.len())) }
+}
+
 /// Reads bytes that [`encode`] wrote, and no others. `W` is what is written for an `R` that was
 /// read.
-pub(crate) fn decode_as<R: DeserializeOwned, W: Serialize, E: From<CodecError>>(
+pub(crate) fn decode_canonical<R: DeserializeOwned, W: Serialize, E: From<CodecError>>(
     bytes: &[u8],
     check: impl FnOnce(R) -> Result<W, E>,
 ) -> Result<W, E> {
-    let (read, rest) = postcard::take_from_bytes::<R>(bytes)
-        .map_err(|error| E::from(CodecError::Malformed(error)))?;
-    if !rest.is_empty() {
-        return Err(CodecError::Trailing(rest.len()).into());
-    }
-    let value = check(read)?;
+    let value = check(decode(bytes)?)?;
     if encode(&value) == bytes { Ok(value) } else { Err(CodecError::NotCanonical.into()) }
 }

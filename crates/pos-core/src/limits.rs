@@ -18,6 +18,9 @@ pub const PRODUCT_EDITS_MAX: usize = 5_000;
 pub const GTINS_MAX: usize = 32;
 /// Most lines of one inventory adjustment.
 pub const ADJUSTMENT_LINES_MAX: usize = 5_000;
+/// Longest encoding of a store's settings, in bytes: they are one row of the books, and the map on
+/// disk slows down beyond 64 kB a row.
+pub const SETTINGS_BYTES_MAX: usize = 32_768;
 /// Most lines a shop prints above or below its receipts.
 pub const RECEIPT_TEXT_LINES_MAX: usize = 20;
 
@@ -38,4 +41,5 @@ pub const QUANTITY_THOUSANDTHS_MAX: i64 = 10_000_000_000;
 /// exactly in 64 bits.
 pub const AMOUNT_MINOR_MAX: i64 = 1_000_000_000_000;
 
-const _: () = assert!(AMOUNT_MINOR_MAX < i64::MAX / (LINES_MAX as i64) / 4);
+const _: () =
+    assert!((LINES_MAX as u64) < i64::MAX.cast_unsigned() / 4 / AMOUNT_MINOR_MAX.cast_unsigned());

@@ -31,7 +31,7 @@ impl EditNumber {
     }
 }
 
-/// Orders edits of one field: by edit number, then Lamport time, then device (design, "Order").
+/// Orders edits of one field: by edit number, then Lamport time, then device. Never by wall time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EditStamp {
@@ -106,7 +106,7 @@ pub struct ProductEdit {
 
 impl ProductEdit {
     /// Whether every text and list is within its bounds.
-    pub(crate) fn check(&self) -> Result<(), TextError> {
+    pub fn check(&self) -> Result<(), TextError> {
         if let Some(name) = &self.fields.name {
             text::check("product name", name, limits::NAME_CHARS_MAX)?;
         }
@@ -229,7 +229,8 @@ mod field {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PriceBook {
     entries: BTreeMap<Sku, ProductEntry>,
-    by_gtin: BTreeMap<Gtin, BTreeSet<Sku>>,
+    /// Sorted SKUs; nearly always one, for which a set would hold room for eleven.
+    by_gtin: BTreeMap<Gtin, Vec<Sku>>,
     named: usize,
 }
 
@@ -247,7 +248,7 @@ impl PriceBook {
     pub fn merge(&mut self, stamp: EditStamp, edit: &ProductEdit) -> bool {
         let mut entry = self.take(&edit.sku).unwrap_or_else(|| ProductEntry {
             product: Product::new(edit.sku.clone()),
-            winners: Vec::new(),
+            winners: Vec::with_capacity(1),
         });
         let ProductFields { name, gtins, price, kind, unit, tax_category, oversell, active } =
             edit.fields.clone();
@@ -331,7 +332,7 @@ impl PriceBook {
         let entry = self.entries.remove(sku)?;
         for gtin in &entry.product.gtins {
             if let Some(skus) = self.by_gtin.get_mut(gtin) {
-                skus.remove(sku);
+                skus.retain(|held| held != sku);
                 if skus.is_empty() {
                     self.by_gtin.remove(gtin);
                 }
@@ -346,7 +347,10 @@ impl PriceBook {
         let sku = entry.product.sku.clone();
         self.take(&sku);
         for gtin in &entry.product.gtins {
-            self.by_gtin.entry(gtin.clone()).or_default().insert(sku.clone());
+            let skus = self.by_gtin.entry(*gtin).or_insert_with(|| Vec::with_capacity(1));
+            if let Err(at) = skus.binary_search(&sku) {
+                skus.insert(at, sku.clone());
+            }
         }
         self.named = self.named.saturating_add(usize::from(entry.is_named()));
         self.entries.insert(sku, entry);

@@ -34,6 +34,10 @@ use crate::till::{CashMovement, CashMovementError};
 use crate::transaction::{SaleTransaction, TenderKind, TransactionError, UncheckedTransaction};
 
 /// An immutable fact of a shop.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a record is made, written and dropped one at a time; a box would show in every match"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Record {
@@ -210,7 +214,9 @@ impl Record {
                 let (register, device) = read(bytes, |_: &Assignment| Ok(()))?;
                 Self::RegisterAssigned { register, device }
             }
-            kind::PRODUCTS_EDITED => Self::ProductsEdited(read(bytes, check_edits)?),
+            kind::PRODUCTS_EDITED => {
+                Self::ProductsEdited(read(bytes, |edits: &Vec<_>| check_edits(edits))?)
+            }
             kind::SHIFT_OPENED => Self::ShiftOpened(read(bytes, |shift: &ShiftOpened| {
                 if shift.number == 0 { Err(DecodeError::Shift) } else { Ok(()) }
             })?),
@@ -218,7 +224,7 @@ impl Record {
                 let (cart, amount, kind, register, wall_time) = read(bytes, |_: &Started| Ok(()))?;
                 Self::PaymentStarted { cart, amount, kind, register, wall_time }
             }
-            kind::TRANSACTION_COMPLETED => Self::TransactionCompleted(codec::decode_as(
+            kind::TRANSACTION_COMPLETED => Self::TransactionCompleted(codec::decode_canonical(
                 bytes,
                 |sale: UncheckedTransaction| {
                     SaleTransaction::try_from(sale).map_err(|error| Fault::Meaning(error.into()))
@@ -290,13 +296,13 @@ fn read<T: Serialize + serde::de::DeserializeOwned>(
     bytes: &[u8],
     check: impl FnOnce(&T) -> Result<(), DecodeError>,
 ) -> Result<T, Fault> {
-    codec::decode_as(bytes, |value: T| {
+    codec::decode_canonical(bytes, |value: T| {
         check(&value).map_err(Fault::Meaning)?;
         Ok(value)
     })
 }
 
-fn check_edits(edits: &Vec<ProductEdit>) -> Result<(), DecodeError> {
+fn check_edits(edits: &[ProductEdit]) -> Result<(), DecodeError> {
     if edits.is_empty() || edits.len() > limits::PRODUCT_EDITS_MAX {
         return Err(DecodeError::Count { kind: kind::PRODUCTS_EDITED, found: edits.len() });
     }

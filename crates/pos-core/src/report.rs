@@ -1,8 +1,8 @@
 //! What a day came to: X and Z reports of a register, the sales report of a store.
 //!
-//! Contents follow the Norwegian list for X and Z (reference: Bokføringsforskriften 2-8-2 and
-//! 2-8-3). Not kept yet, and therefore absent: amounts by product group and by operator, tips,
-//! copy and pro-forma receipts, line corrections, price look-ups.
+//! Contents follow the Norwegian list for X and Z (sections 2-8-2 and 2-8-3 of its cash register
+//! rules). Not kept yet, and therefore absent: amounts by product group and by operator, tips, copy
+//! and pro-forma receipts, line corrections, price look-ups.
 
 use std::collections::BTreeMap;
 

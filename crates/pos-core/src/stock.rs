@@ -3,15 +3,20 @@
 //! On hand of a SKU is the sum of all movements: goods sold (below zero), goods returned, and
 //! adjustments. Services never move stock.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::business_date::{BusinessDate, WallTime};
+use crate::cart::{CartView, Direction};
 use crate::ids::IdempotencyKey;
 use crate::limits;
 use crate::money::Money;
+use crate::price_book::PriceBook;
 use crate::product::{ProductKind, Sku};
-use crate::quantity::Quantity;
+use crate::quantity::{Quantity, QuantityError};
+use crate::store::{OversellPolicy, StoreSettings};
 use crate::text::{self, TextError};
 use crate::transaction::SaleTransaction;
 
@@ -115,6 +120,54 @@ impl AccountPosting {
         text::check("account", &self.account, limits::NAME_CHARS_MAX)?;
         text::check("description", &self.description, limits::NAME_CHARS_MAX)
     }
+}
+
+/// A product of which a cart holds more than there is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Shortage {
+    /// The product.
+    pub sku: Sku,
+    /// What the cart takes, returns in it deducted.
+    pub wanted: Quantity,
+    /// What the books say is there.
+    pub on_hand: Quantity,
+    /// Whether the cashier is told ([`OversellPolicy::Warn`]) or stopped
+    /// ([`OversellPolicy::Block`]).
+    pub policy: OversellPolicy,
+}
+
+/// The products a cart oversells, by SKU; those that may be oversold are left out. A till cut off
+/// from the others can only go by the books it has: what several sell at once shows as stock below
+/// zero afterwards.
+pub fn shortages(
+    cart: &CartView,
+    book: &PriceBook,
+    settings: &StoreSettings,
+    on_hand: impl Fn(&Sku) -> Quantity,
+) -> Result<Vec<Shortage>, QuantityError> {
+    let mut wanted = BTreeMap::<&Sku, Quantity>::new();
+    for line in cart.live_lines().filter(|line| line.product.kind == ProductKind::Stocked) {
+        let sum = wanted.entry(&line.product.sku).or_default();
+        *sum = match line.product.direction {
+            Direction::Sale => sum.checked_add(line.quantity)?,
+            Direction::Return => sum.checked_sub(line.quantity)?,
+        };
+    }
+    let policy_of = |sku: &Sku| {
+        book.product(sku).and_then(|product| product.oversell).unwrap_or(settings.oversell)
+    };
+    Ok(wanted
+        .into_iter()
+        .map(|(sku, wanted)| Shortage {
+            sku: sku.clone(),
+            wanted,
+            on_hand: on_hand(sku),
+            policy: policy_of(sku),
+        })
+        .filter(|short| short.policy != OversellPolicy::Allow)
+        .filter(|short| short.wanted > Quantity::ZERO && short.wanted > short.on_hand)
+        .collect())
 }
 
 /// How a transaction moves stock: sold goods go out (below zero), returned goods come in.

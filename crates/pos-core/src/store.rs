@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::business_date::TimeZoneName;
 use crate::cart::Merge;
 use crate::cash_rounding::CashRounding;
+use crate::codec;
 use crate::ids::StoreId;
 use crate::limits;
 use crate::money::Currency;
@@ -58,8 +59,8 @@ impl StoreSettings {
         if self.merge_repeat_scans { Merge::SameProduct } else { Merge::NewLine }
     }
 
-    /// Whether every text is within its bounds.
-    pub(crate) fn check(&self) -> Result<(), TextError> {
+    /// Whether every text is within its bounds, and all of it together.
+    pub fn check(&self) -> Result<(), TextError> {
         text::check("store name", &self.name, limits::NAME_CHARS_MAX)?;
         for lines in [&self.receipt_header, &self.receipt_footer] {
             if lines.len() > limits::RECEIPT_TEXT_LINES_MAX {
@@ -69,6 +70,12 @@ impl StoreSettings {
             for line in lines {
                 text::check("receipt text", line, limits::NAME_CHARS_MAX)?;
             }
+        }
+        if codec::encode(self).len() > limits::SETTINGS_BYTES_MAX {
+            return Err(TextError::TooLong {
+                what: "text of the settings",
+                max: limits::SETTINGS_BYTES_MAX,
+            });
         }
         Ok(())
     }

@@ -45,8 +45,9 @@ pub(crate) fn check(what: &'static str, text: &str, max: usize) -> Result<(), Te
     Ok(())
 }
 
-/// Checks a text a person has typed, and trims it: as [`check`], and it is no card number.
-pub(crate) fn typed(what: &'static str, text: &str, max: usize) -> Result<String, TextError> {
+/// Checks a text a person has typed, and trims it: at most `max` characters, none of them a control
+/// character, and no card number in it. `what` names the text in the error. A text may be empty.
+pub fn typed(what: &'static str, text: &str, max: usize) -> Result<String, TextError> {
     let text = text.trim();
     check(what, text, max)?;
     if looks_like_card_number(text) {
@@ -56,7 +57,7 @@ pub(crate) fn typed(what: &'static str, text: &str, max: usize) -> Result<String
 }
 
 /// As [`typed`], and it may not be empty.
-pub(crate) fn required(what: &'static str, text: &str, max: usize) -> Result<String, TextError> {
+pub fn required(what: &'static str, text: &str, max: usize) -> Result<String, TextError> {
     let text = typed(what, text, max)?;
     if text.is_empty() { Err(TextError::Empty { what }) } else { Ok(text) }
 }

@@ -158,10 +158,9 @@ pub fn verify(
     checker.index(replica);
     checker.stock(replica, reads)?;
     let exceptions = replica.exceptions(reads)?;
-    let kept_aside = replica.held_back().map(|(id, reason)| Finding::KeptAside {
-        entry: *id,
-        reason: reason.to_string(),
-    });
+    let kept_aside = replica
+        .held_back()
+        .map(|(id, reason)| Finding::KeptAside { entry: *id, reason: reason.to_string() });
     let mut result = checker.result;
     result.findings.extend(kept_aside);
     result
@@ -292,8 +291,7 @@ impl Checker {
         let verified: Result<(), SignatureError> = entry.verify();
         if verified.is_err() {
             let header = entry.header();
-            let finding =
-                Finding::BadSignature { feed: header.feed.to_string(), seq: header.seq };
+            let finding = Finding::BadSignature { feed: header.feed.to_string(), seq: header.seq };
             self.result.findings.push(finding);
         }
     }
@@ -317,7 +315,7 @@ impl Checker {
             }
             let meta = RecordMeta { id, device: header.feed.device, lamport: header.lamport };
             // What the books refuse they refuse in the index as well: the rows are compared.
-            let _refused_or_not = self.books.apply(meta, &record);
+            drop(self.books.apply(meta, &record));
         }
     }
 

@@ -1,5 +1,4 @@
 //! Starting reads the end of the journal, not its history; and a large cart stays quick.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod shop;
 

@@ -1,5 +1,6 @@
 //! Damage is named, an unfinished write is cut and kept aside, and appending goes on behind both.
 #![cfg(feature = "store")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
 

@@ -1,11 +1,13 @@
 //! One till on a disk in memory, through its public interface.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod shop;
 
+use pos_core::ids::IdempotencyKey;
 use pos_core::product::Sku;
 use pos_core::quantity::Quantity;
-use replica::core::{CommandError, Outcome};
+use pos_core::refund::RefundLine;
+use pos_core::tender::Tendered;
+use replica::core::{Command, CommandError, Outcome, RefundCommand};
 use replica::memory::Crash;
 use replica::node::Node;
 use replica::storage::{Reads, Storage, Stream};
@@ -41,7 +43,7 @@ fn a_paid_cart_never_becomes_open() {
     let again = pay(&mut till, 13, cart, 100, None).unwrap_err();
     assert!(matches!(again, CommandError::CartClosed { .. }), "{again}");
     let command = shop::item("A", "1.00", 1, pos_core::cart::Direction::Sale);
-    let edit = till.execute(at(14), replica::core::Command::EditCart { cart, command });
+    let edit = till.execute(at(14), Command::EditCart { cart, command });
     assert!(matches!(edit.unwrap_err(), CommandError::CartClosed { .. }));
     assert!(till.query(|replica, disk| replica.open_carts(disk)).unwrap().is_empty());
 }
@@ -123,4 +125,38 @@ fn a_lost_index_is_rebuilt_while_the_till_sells() {
     assert_eq!(on_hand, Quantity::from_units(-301).unwrap());
     assert_ne!(till.replica().held_digest(), held);
     assert_eq!(till.storage().next_ordinal(Stream::Others), 0);
+}
+
+#[test]
+fn a_receipt_is_refunded_once_and_never_beyond_what_was_sold() {
+    let mut till = founded(1);
+    let sale = sell(&mut till, 10, None);
+    let line = sale.transaction.items[0].line;
+    let one = |till: &mut shop::Till, amount: i64, key: Option<&str>| {
+        till.execute(
+            at(20),
+            Command::Refund(Box::new(RefundCommand {
+                original: sale.id,
+                lines: vec![RefundLine { line, quantity: Quantity::ONE }],
+                register: register(),
+                operator: shop::operator(),
+                tenders: vec![Tendered::cash(shop::gbp(amount))],
+                idempotency_key: key.map(|key| IdempotencyKey::new(key).unwrap()),
+                wall_time: None,
+            })),
+        )
+    };
+    let Outcome::Completed(first) = one(&mut till, -255, Some("refund-1")).unwrap() else {
+        panic!()
+    };
+    let Outcome::RepeatedSale(again) = one(&mut till, -255, Some("refund-1")).unwrap() else {
+        panic!()
+    };
+    assert_eq!(first, again);
+    one(&mut till, -255, None).unwrap();
+    let third = one(&mut till, -255, None).unwrap_err();
+    assert!(matches!(third, CommandError::Refund(_)), "{third}");
+    assert!(till.query(|replica, disk| replica.exceptions(disk)).unwrap().is_empty());
+    let on_hand = till.replica().books().on_hand(&Sku::new("85123A").unwrap());
+    assert_eq!(on_hand, Quantity::ZERO);
 }

@@ -1,1 +1,53 @@
-//! terminal
+//! The till: what stands behind the command line `tillmesh`.
+//!
+//! [`run`] parses a command line, does what it says and answers with an exit code. Everything that
+//! must not hide in the pure parts is in [`shell`]: the clock, random numbers, the environment.
+//! [`till::Till`] is a node of `replica` with the shell around it; the commands and the replay drive
+//! it with the same [`replica::core::Command`]s.
+
+pub mod cli;
+mod commands;
+pub mod csv_file;
+pub mod error;
+pub mod output;
+pub mod paper;
+pub mod replay;
+pub mod shell;
+pub mod till;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::Cli;
+use error::TerminalError;
+use output::Output;
+use shell::SystemClock;
+
+/// Runs one command line: program name first, as the operating system gives it.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let clock = SystemClock::start();
+    shell::quiet_guarded_panics();
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are not errors: clap knows their exit codes and where they go.
+            let code = u8::try_from(error.exit_code()).unwrap_or(2);
+            drop(error.print());
+            return ExitCode::from(code);
+        }
+    };
+    let mut output = Output::new(cli.json, cli.quiet);
+    match commands::dispatch(cli, &mut output, clock) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads has closed the pipe and wants no more.
+        Err(TerminalError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            output.error(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

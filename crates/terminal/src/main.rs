@@ -1,2 +1,7 @@
-//! terminal
-fn main() {}
+//! `tillmesh`: the till's command line.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    terminal::run(std::env::args_os())
+}

@@ -1,5 +1,6 @@
 //! What each command runs, step by step.
 
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use crate::steps::Report;
@@ -31,6 +32,25 @@ fn quick(tree: &Tree, report: &mut Report) {
     let clippy = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
     report.command("clippy", &mut cargo(tree, &clippy));
     report.step("tidy", || tidy::run(tree));
+}
+
+/// Builds the till as a shop would run it and says where it is.
+pub(crate) fn build_release(tree: &Tree) -> Result<PathBuf, String> {
+    eprintln!("Building tillmesh (the first time takes a few minutes) …");
+    let build = ["build", "--release", "--package", "terminal", "--bin", "tillmesh"];
+    let status = cargo(tree, &build).status().map_err(|error| format!("cargo: {error}"))?;
+    if !status.success() {
+        return Err("tillmesh could not be built".to_owned());
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| tree.root().join("target"), |folder| tree.root().join(folder));
+    Ok(target.join("release").join("tillmesh"))
+}
+
+/// Says why a command failed.
+pub(crate) fn fail(why: &str) -> ExitCode {
+    eprintln!("{why}");
+    ExitCode::FAILURE
 }
 
 /// The cargo that runs us, in the root of the repository.

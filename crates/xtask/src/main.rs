@@ -3,7 +3,9 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
 
+mod bench;
 mod commands;
+mod demo;
 mod steps;
 mod tidy;
 mod tree;
@@ -17,7 +19,8 @@ use clap::{Parser, Subcommand};
 #[command(
     name = "cargo xtask",
     bin_name = "cargo xtask",
-    after_help = "A first look:      cargo xtask test\n\
+    after_help = "A first look:      cargo xtask demo\n\
+                  Before you commit: cargo xtask test\n\
                   While you write:   cargo xtask lint\n\n\
                   Nothing beyond the Rust toolchain with rustfmt and clippy is needed."
 )]
@@ -26,7 +29,7 @@ struct Cli {
     command: Task,
 }
 
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Task {
     /// Everything that must hold before a change lands.
     ///
@@ -41,6 +44,15 @@ enum Task {
     /// parts may not touch (clock, disk, network, randomness, floats), file lengths, links in the
     /// docs, licences. A broken rule is printed as `file:line: what; what to do instead`.
     Lint,
+    /// A real shop's December on one till, killed in the middle.
+    ///
+    /// Builds the till, replays the sample that comes with the repository with a live count,
+    /// kills the process with SIGKILL, starts it again, and accounts for every penny: nothing
+    /// acknowledged may be lost, doubled or renumbered.
+    Demo(demo::Demo),
+    /// Measures, beside the machine's own floor.
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
@@ -52,9 +64,11 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match cli.command {
+    match &cli.command {
         Task::Test => commands::test(&tree),
         Task::Lint => commands::lint(&tree),
+        Task::Demo(demo) => demo::run(&tree, demo),
+        Task::Bench(bench) => bench::run(&tree, bench),
     }
 }
 

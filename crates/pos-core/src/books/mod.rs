@@ -16,6 +16,7 @@ pub use rows::{RowError, RowKey, TotalsKey};
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -292,10 +293,6 @@ fn win<T>(held: &mut Option<Winner<T>>, challenger: Winner<T>) -> bool {
     wins
 }
 
-fn value_of<T: Serialize + serde::de::DeserializeOwned>(
-    key: &RowKey,
-    bytes: &[u8],
-) -> Result<T, RowError> {
-    codec::decode_as(bytes, Ok::<T, codec::CodecError>)
-        .map_err(|_damaged| RowError::Value(key.clone()))
+fn value_of<T: DeserializeOwned>(key: &RowKey, bytes: &[u8]) -> Result<T, RowError> {
+    codec::decode(bytes).map_err(|_damaged| RowError::Value(key.clone()))
 }

@@ -153,12 +153,11 @@ impl TotalsKey {
         let end = rest.iter().position(|&byte| byte == END)?;
         let (name, rest) = (rest.get(..end)?, rest.get(end..)?.get(1..)?);
         let (&has_shift, rest) = rest.split_first()?;
-        let (shift, currency) = match has_shift {
-            0 => (None, rest),
-            _ => {
-                let (shift, rest) = rest.split_first_chunk::<32>()?;
-                (Some(RecordId::from_bytes(*shift)), rest)
-            }
+        let (shift, currency) = if has_shift == 0 {
+            (None, rest)
+        } else {
+            let (shift, rest) = rest.split_first_chunk::<32>()?;
+            (Some(RecordId::from_bytes(*shift)), rest)
         };
         Some(Self {
             business_date: BusinessDate::from_days_since_epoch(days).ok()?,

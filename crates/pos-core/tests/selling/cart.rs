@@ -5,7 +5,9 @@ use pos_core::ids::CustomerId;
 use pos_core::limits;
 use pos_core::money::Currency;
 use pos_core::price_book::{Assign, ProductFields};
-use pos_core::product::{ProductKind, UnitOfMeasure};
+use pos_core::product::{ProductKind, Sku, UnitOfMeasure};
+use pos_core::stock::{Shortage, shortages};
+use pos_core::store::{OversellPolicy, StoreSettings};
 use pos_core::text::TextError;
 use pos_core::unit_price::UnitPrice;
 use proptest::prelude::*;
@@ -267,6 +269,40 @@ fn a_line_id_that_is_taken_is_not_used_twice() {
     let cart = after(&[add_sku("MUG", "1")]);
     let taken = decide(&cart, &book(), &inclusive(), &add_sku("HAM", "1"), line(1));
     assert_eq!(taken, Err(CartError::LineIdTaken));
+}
+
+#[test]
+fn overselling_is_told_as_the_store_or_the_product_wants_it() {
+    let cart = after(&[add_sku("MUG", "5"), add_sku("HAM", "2")]);
+    let on_hand = |code: &Sku| if *code == sku("MUG") { quantity("4") } else { quantity("2") };
+    let short = |policy| {
+        let settings = StoreSettings { oversell: policy, ..inclusive() };
+        shortages(&cart, &book(), &settings, on_hand).unwrap()
+    };
+    assert_eq!(short(OversellPolicy::Allow), []);
+    let told = Shortage {
+        sku: sku("MUG"),
+        wanted: quantity("5"),
+        on_hand: quantity("4"),
+        policy: OversellPolicy::Warn,
+    };
+    assert_eq!(short(OversellPolicy::Warn), [told]);
+
+    let mut book = book();
+    let block = ProductFields {
+        oversell: Some(Assign::Set(OversellPolicy::Block)),
+        ..ProductFields::default()
+    };
+    book.merge(stamp(2, 2, 1), &new_product("MUG", block));
+    let stopped = shortages(&cart, &book, &inclusive(), on_hand).unwrap();
+    assert_eq!(stopped[0].policy, OversellPolicy::Block);
+
+    let mut back = add_sku("MUG", "1");
+    if let CartCommand::AddItem { direction, .. } = &mut back {
+        *direction = Direction::Return;
+    }
+    let exchange = after(&[add_sku("MUG", "5"), back]);
+    assert_eq!(shortages(&exchange, &book, &inclusive(), on_hand), Ok(vec![]));
 }
 
 fn any_command() -> impl Strategy<Value = CartCommand> {

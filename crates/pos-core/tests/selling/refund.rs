@@ -1,4 +1,5 @@
 use pos_core::cart::{CartView, Direction};
+use pos_core::cash_rounding::CashRoundingMode;
 use pos_core::money::Money;
 use pos_core::quantity::Quantity;
 use pos_core::refund::{Refund, RefundError, RefundLine, quote_refund, refund, refundable};
@@ -111,7 +112,7 @@ fn a_refund_cannot_be_refunded() {
 #[test]
 fn a_refund_in_cash_rounds_on_its_own() {
     let settings = StoreSettings {
-        cash_rounding: nickels(pos_core::cash_rounding::CashRoundingMode::NearestTieUp),
+        cash_rounding: Some(nickels(CashRoundingMode::NearestTieUp)),
         ..inclusive()
     };
     let cart = cart_of(vec![cart_line(1, "2", "4.99", "standard")]);

@@ -115,8 +115,8 @@ pub(crate) fn inclusive() -> StoreSettings {
     settings(PriceTax::Inclusive, TaxScope::Line)
 }
 
-pub(crate) fn nickels(mode: CashRoundingMode) -> Option<CashRounding> {
-    Some(CashRounding::new(5, mode).unwrap())
+pub(crate) fn nickels(mode: CashRoundingMode) -> CashRounding {
+    CashRounding::new(5, mode).unwrap()
 }
 
 pub(crate) fn stamp(edit: u64, lamport: u64, author: u8) -> EditStamp {

@@ -11,8 +11,8 @@ use crate::support::{gbp, nickels};
 
 const NEAREST: CashRoundingMode = CashRoundingMode::NearestTieUp;
 
-fn steps(minor: u32, mode: CashRoundingMode) -> Option<CashRounding> {
-    Some(CashRounding::new(minor, mode).unwrap())
+fn steps(minor: u32, mode: CashRoundingMode) -> CashRounding {
+    CashRounding::new(minor, mode).unwrap()
 }
 
 fn cash_due(minor: i64, rounding: Option<CashRounding>) -> i64 {
@@ -32,40 +32,41 @@ fn cash_due_follows_the_published_tables() {
         (10_050, 100, NEAREST, 10_100),
         (10_049, 100, NEAREST, 10_000),
     ] {
-        assert_eq!(cash_due(due, steps(step, mode)), expected, "{due} in steps of {step}");
-        assert_eq!(cash_due(-due, steps(step, mode)), -expected, "a refund mirrors its sale");
+        assert_eq!(cash_due(due, Some(steps(step, mode))), expected, "{due} in steps of {step}");
+        assert_eq!(cash_due(-due, Some(steps(step, mode))), -expected, "a refund mirrors its sale");
     }
 }
 
 #[test]
 fn a_card_pays_to_the_minor_unit() {
-    let settled = settle(gbp(492), &[Tendered::card(gbp(492), None)], nickels(NEAREST)).unwrap();
+    let settled =
+        settle(gbp(492), &[Tendered::card(gbp(492), None)], Some(nickels(NEAREST))).unwrap();
     assert_eq!((settled.rounding, settled.due.exact), (gbp(0), gbp(0)));
 }
 
 #[test]
 fn only_the_part_paid_in_cash_is_rounded() {
     let tenders = [Tendered::card(gbp(501), None), Tendered::cash(gbp(1000))];
-    let settled = settle(gbp(998), &tenders, nickels(NEAREST)).unwrap();
+    let settled = settle(gbp(998), &tenders, Some(nickels(NEAREST))).unwrap();
     assert_eq!(settled.rounding, gbp(-2), "497 is due in cash, 495 is payable");
     assert_eq!(settled.change().unwrap(), gbp(505));
 
     let tenders = [Tendered::cash(gbp(500)), Tendered::card(gbp(498), None)];
-    let settled = settle(gbp(998), &tenders, nickels(NEAREST)).unwrap();
+    let settled = settle(gbp(998), &tenders, Some(nickels(NEAREST))).unwrap();
     assert_eq!(settled.rounding, gbp(0), "the card closed the sale");
 }
 
 #[test]
 fn rounding_up_to_whole_units_gives_the_right_change() {
     // 95.00 + 2 x 42.00, cash 200: change 21.
-    let rounding = steps(100, CashRoundingMode::Up);
+    let rounding = Some(steps(100, CashRoundingMode::Up));
     let settled = settle(gbp(17_900), &[Tendered::cash(gbp(20_000))], rounding).unwrap();
     assert_eq!((settled.change().unwrap(), settled.rounding), (gbp(2100), gbp(0)));
 }
 
 #[test]
 fn an_amount_below_half_a_coin_is_closed_by_cash_of_nothing() {
-    let settled = settle(gbp(2), &[Tendered::cash(gbp(0))], nickels(NEAREST)).unwrap();
+    let settled = settle(gbp(2), &[Tendered::cash(gbp(0))], Some(nickels(NEAREST))).unwrap();
     assert_eq!((settled.rounding, settled.due.exact), (gbp(-2), gbp(0)));
     assert_eq!(
         settle(gbp(2), &[Tendered::cash(gbp(0))], None),
@@ -76,7 +77,7 @@ fn an_amount_below_half_a_coin_is_closed_by_cash_of_nothing() {
 
 #[test]
 fn a_split_shows_what_is_left() {
-    let due = due_after(gbp(1003), &[Tendered::cash(gbp(500))], nickels(NEAREST)).unwrap();
+    let due = due_after(gbp(1003), &[Tendered::cash(gbp(500))], Some(nickels(NEAREST))).unwrap();
     assert_eq!(due, Due { exact: gbp(503), cash: gbp(505) });
 }
 
@@ -96,7 +97,7 @@ fn tenders_that_cannot_be_are_refused() {
     assert_eq!(refused(0, &[cash(1)], None), TenderError::NothingDue);
     assert_eq!(refused(100, &[card(0)], None), TenderError::NoAmount);
     assert_eq!(
-        refused(101, &[cash(101)], nickels(NEAREST)),
+        refused(101, &[cash(101)], Some(nickels(NEAREST))),
         TenderError::NotInCoins { amount: gbp(101), step: gbp(5) }
     );
     let euros = Tendered::cash(Money::from_minor(100, Currency::EUR));

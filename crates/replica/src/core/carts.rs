@@ -59,12 +59,7 @@ impl Replica {
     ) -> Result<CartId, CommandError> {
         self.settings()?;
         self.ensure_life(reads, at)?;
-        let unique = self.unique();
-        let mut hasher = blake3::Hasher::new_derive_key("tillmesh cart v1");
-        hasher.update(&unique);
-        let mut bytes = [0; 16];
-        hasher.finalize_xof().fill(&mut bytes);
-        let cart = CartId::from_bytes(bytes);
+        let cart = CartId::from_bytes(self.derive("tillmesh cart v1"));
         let mut document = CartDocument::open(cart, 0).map_err(DocumentError::from)?;
         let opened = document.apply_open(&self.author(), operator, label);
         let raw = opened.map_err(DocumentError::from)?.ok_or(CommandError::NothingToDo)?;
@@ -207,10 +202,14 @@ impl Replica {
         LineId::from_bytes(bytes)
     }
 
-    /// Bytes no other entry of any device has: the author and the next Lamport time.
-    fn unique(&self) -> Vec<u8> {
-        let mut bytes = self.author().actor().as_bytes().to_vec();
-        bytes.extend_from_slice(&self.lamport.saturating_add(1).to_be_bytes());
-        bytes
+    /// An id no other entry of any device leads to: a hash of the author and of the Lamport time
+    /// of the entry that will carry it first.
+    pub(super) fn derive(&self, context: &str) -> [u8; 16] {
+        let mut hasher = blake3::Hasher::new_derive_key(context);
+        hasher.update(self.author().actor().as_bytes());
+        hasher.update(&self.lamport.saturating_add(1).to_be_bytes());
+        let mut id = [0; 16];
+        hasher.finalize_xof().fill(&mut id);
+        id
     }
 }

@@ -10,6 +10,7 @@ use pos_core::price_book::ProductFields;
 use pos_core::product::Sku;
 use pos_core::quantity::{Quantity, QuantityError};
 use pos_core::record::Record;
+use pos_core::refund::RefundError;
 use pos_core::report::{ReportError, ZReport};
 use pos_core::sale::SaleError;
 use pos_core::store::StoreSettings;
@@ -20,6 +21,7 @@ use thiserror::Error;
 
 use super::codec::CodecError;
 use super::durable::Durable;
+use super::refunds::RefundCommand;
 use super::roster::RosterRecord;
 use crate::documents::{ApplyError, ApplyFault, CartEditError, StockError};
 use crate::storage::StorageError;
@@ -120,6 +122,8 @@ pub enum Command {
         /// When the sale took place, if not now (a replay).
         wall_time: Option<WallTime>,
     },
+    /// Pays back goods by the receipt they were bought with.
+    Refund(Box<RefundCommand>),
     /// Adds or revokes a device. Only a manager's device may; another's is refused here, and kept
     /// aside everywhere if it is written all the same.
     ChangeRoster(RosterRecord),
@@ -217,6 +221,12 @@ pub enum CommandError {
         /// The transaction that paid it.
         by: RecordId,
     },
+    /// No such transaction here.
+    #[error("there is no transaction {0} on this till")]
+    UnknownTransaction(RecordId),
+    /// The rules of a refund refuse.
+    #[error(transparent)]
+    Refund(#[from] RefundError),
     /// The rules of the cart refuse.
     #[error(transparent)]
     Cart(#[from] CartError),

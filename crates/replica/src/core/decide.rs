@@ -124,13 +124,17 @@ impl Replica {
                 self.record(reads, at, &record)
             }
             complete @ Command::CompleteCart { .. } => self.complete(reads, at, complete),
-            Command::ChangeRoster(record) => {
-                let op = roster_op(&record);
-                let (id, ordinal) =
-                    self.append_own(reads, at, Lane::Ledger, Vec::new(), vec![op])?;
-                self.effect(Effect::Flush(Stream::OwnLedger));
-                Ok(Answer::WhenDurable(ordinal, Outcome::Recorded(Durable::confirmed(id))))
+            Command::Refund(refund) => {
+                if let Some(key) = &refund.idempotency_key
+                    && let Some(first) = self.answered(reads, key)?
+                {
+                    return self.repeat_sale(reads, first);
+                }
+                let (completed, ordinal) = self.refund(reads, at, *refund)?;
+                let outcome = Outcome::Completed(Box::new(Durable::confirmed(completed)));
+                Ok(Answer::WhenDurable(ordinal, outcome))
             }
+            Command::ChangeRoster(record) => self.change_roster(reads, at, &record),
             Command::Record(record) => {
                 if let Some(key) = record.idempotency_key()
                     && let Some(first) = self.answered(reads, key)?
@@ -164,6 +168,18 @@ impl Replica {
         let number = self.resume.next_shift_number(&register);
         let wall_time = at.wall;
         Ok(ShiftOpened { register, business_date, float, operator, number, wall_time })
+    }
+
+    fn change_roster(
+        &mut self,
+        reads: &dyn Reads,
+        at: Moment,
+        record: &RosterRecord,
+    ) -> Result<Answer, CommandError> {
+        let op = roster_op(record);
+        let (id, ordinal) = self.append_own(reads, at, Lane::Ledger, Vec::new(), vec![op])?;
+        self.effect(Effect::Flush(Stream::OwnLedger));
+        Ok(Answer::WhenDurable(ordinal, Outcome::Recorded(Durable::confirmed(id))))
     }
 
     /// Writes one record and answers with its id.
@@ -284,7 +300,7 @@ impl Replica {
     }
 
     /// The open shift of a register and its business date, which its sales inherit.
-    fn shift_and_date(
+    pub(super) fn shift_and_date(
         &self,
         register: &RegisterId,
     ) -> Result<(RecordId, BusinessDate), CommandError> {
@@ -464,7 +480,7 @@ impl Replica {
         }
     }
 
-    fn serves(&self, register: &RegisterId) -> Result<(), CommandError> {
+    pub(super) fn serves(&self, register: &RegisterId) -> Result<(), CommandError> {
         match self.books.register_holder(register) {
             Some(device) if device == self.device => Ok(()),
             // During a rebuild the assignment may not be folded yet; having numbered receipts of
@@ -476,6 +492,12 @@ impl Replica {
             }
             Some(_) | None => Err(CommandError::NotMyRegister(register.clone())),
         }
+    }
+
+    /// The open shift of a register this till serves, and its business date. Known at once after a
+    /// start, also while the index is rebuilt.
+    pub fn current_shift(&self, register: &RegisterId) -> Option<(RecordId, BusinessDate)> {
+        self.resume.open_shifts.get(register).copied()
     }
 
     /// The open shift of a register.
@@ -493,7 +515,7 @@ fn roster_op(record: &RosterRecord) -> OpDraft {
     }
 }
 
-fn completed(id: RecordId, transaction: SaleTransaction) -> Completed {
+pub(super) fn completed(id: RecordId, transaction: SaleTransaction) -> Completed {
     let number = ReceiptNumber::new(transaction.register.clone(), transaction.receipt_counter, &id);
     Completed { id, number, transaction }
 }

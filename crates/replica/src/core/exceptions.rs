@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use pos_core::ids::{CartId, DeviceId, RegisterId};
+use pos_core::ids::{CartId, DeviceId, RecordId, RegisterId};
+use pos_core::quantity::Quantity;
 use serde::Serialize;
 
 use super::identity::{FeedId, Incarnation};
@@ -22,6 +23,14 @@ pub enum Exception {
         cart: CartId,
         /// How often.
         times: usize,
+    },
+    /// More of a receipt was paid back than was sold on it: two tills that could not see each
+    /// other refunded it.
+    RefundedTooMuch {
+        /// The transaction.
+        transaction: RecordId,
+        /// How many transactions pay it back.
+        refunds: usize,
     },
     /// One receipt number was given to more than one transaction: a restored or cloned till.
     ReceiptNumberTwice {
@@ -73,6 +82,7 @@ impl Exception {
     pub fn id(&self) -> [u8; 16] {
         let subject = match self {
             Self::CartPaidTwice { cart, .. } => format!("cart paid twice {cart}"),
+            Self::RefundedTooMuch { transaction, .. } => format!("refunded too much {transaction}"),
             Self::ReceiptNumberTwice { register, counter } => {
                 format!("receipt number twice {register} {counter}")
             }
@@ -101,6 +111,9 @@ impl core::fmt::Display for Exception {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::CartPaidTwice { cart, times } => write!(f, "cart {cart} was paid {times} times"),
+            Self::RefundedTooMuch { transaction, refunds } => {
+                write!(f, "{refunds} refunds of {transaction} pay back more than was sold")
+            }
             Self::ReceiptNumberTwice { register, counter } => {
                 write!(f, "receipt {register}-{counter:06} was given twice")
             }
@@ -127,6 +140,7 @@ impl Replica {
     pub fn exceptions(&self, reads: &dyn Reads) -> Result<Vec<Exception>, StorageError> {
         let mut found = Vec::new();
         self.carts_paid_twice(reads, &mut found)?;
+        self.refunded_too_much(reads, &mut found)?;
         self.broken_series(&mut found);
         self.broken_lives(reads, &mut found)?;
         found.sort();
@@ -147,6 +161,36 @@ impl Replica {
         }
         let twice = payers.into_iter().filter(|&(_, times)| times > 1);
         found.extend(twice.map(|(cart, times)| Exception::CartPaidTwice { cart, times }));
+        Ok(())
+    }
+
+    fn refunded_too_much(
+        &self,
+        reads: &dyn Reads,
+        found: &mut Vec<Exception>,
+    ) -> Result<(), StorageError> {
+        let mut refunds: BTreeMap<RecordId, usize> = BTreeMap::new();
+        for (key, _) in self.overlay.list(reads, keys::REFUNDS, usize::MAX)? {
+            if let Some(original) = key.get(1..).and_then(|rest| rest.first_chunk::<32>()) {
+                *refunds.entry(RecordId::from_bytes(*original)).or_default() += 1;
+            }
+        }
+        for (transaction, refunds) in refunds {
+            let Some(sold) = self.transaction(reads, transaction)? else { continue };
+            let mut left: BTreeMap<_, Quantity> =
+                sold.items.iter().map(|item| (item.line, item.quantity)).collect();
+            for item in self.refunds_of(reads, transaction)?.iter().flat_map(|sale| &sale.items) {
+                let named = item.returns.filter(|returned| returned.transaction == transaction);
+                let Some(line) = named.and_then(|returned| left.get_mut(&returned.line)) else {
+                    continue;
+                };
+                // Quantities of returns are below zero.
+                *line = line.checked_add(item.quantity).unwrap_or(*line);
+            }
+            if left.values().any(|quantity| quantity.is_negative()) {
+                found.push(Exception::RefundedTooMuch { transaction, refunds });
+            }
+        }
         Ok(())
     }
 

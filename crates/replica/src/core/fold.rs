@@ -271,6 +271,9 @@ impl Replica {
                 self.close_cart(reads, sale.cart, id)?;
                 let receipt = keys::receipt(&sale.register, sale.receipt_counter, id);
                 self.overlay.put(receipt, Vec::new());
+                for returned in sale.items.iter().filter_map(|item| item.returns) {
+                    self.overlay.put(keys::refund(returned.transaction, id), Vec::new());
+                }
                 if counted_here {
                     self.count_sale(sale);
                 }
@@ -424,9 +427,10 @@ pub(super) fn read_ops(entry: &Entry) -> Result<Vec<(RecordId, Meaning<'_>)>, He
                 }
                 Meaning::Change { document, raw: body }
             }
-            kind => Meaning::Record(Box::new(
-                Record::decode(kind, body).map_err(|_malformed| unreadable())?,
-            )),
+            kind => {
+                let record = Record::decode(kind, body).map_err(|_malformed| unreadable())?;
+                Meaning::Record(Box::new(record))
+            }
         };
         meanings.push((id, meaning));
     }

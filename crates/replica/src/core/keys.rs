@@ -7,6 +7,7 @@
 //! f feed                                     its heads: seq u64 + id, one or (forked) more
 //! k idempotency key                          the entry that answered it
 //! c cart, entry id                           the cart is closed by this entry
+//! g transaction, entry id                    the entry returns lines of the transaction
 //! o cart                                     the cart is open
 //! d document, stream u8, ordinal u64         a change of the document
 //! l register, counter u64, entry id          a receipt
@@ -31,6 +32,7 @@ pub(crate) const OPEN_CARTS: &[u8] = b"o";
 pub(crate) const HELD_BACK: &[u8] = b"v";
 pub(crate) const ROSTER: &[u8] = b"t";
 pub(crate) const SEALS: &[u8] = b"i";
+pub(crate) const REFUNDS: &[u8] = b"g";
 pub(crate) const CLOSINGS: &[u8] = b"c";
 pub(crate) const DOCUMENTS: &[u8] = b"d";
 
@@ -107,6 +109,14 @@ pub(crate) fn parse_seal(key: &[u8]) -> Option<(DeviceId, Incarnation)> {
 
 pub(crate) fn held_back(entry: EntryId) -> Vec<u8> {
     key(b'v', &[entry.as_bytes()])
+}
+
+pub(crate) fn refunds(original: EntryId) -> Vec<u8> {
+    key(b'g', &[original.as_bytes()])
+}
+
+pub(crate) fn refund(original: EntryId, by: EntryId) -> Vec<u8> {
+    key(b'g', &[original.as_bytes(), by.as_bytes()])
 }
 
 pub(crate) fn roster(entry: EntryId) -> Vec<u8> {

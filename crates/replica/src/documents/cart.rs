@@ -232,8 +232,7 @@ impl CartDocument {
     /// small one.
     pub fn refresh(&self, view: &mut CartView, line: Option<LineId>) {
         view.label = self.root_text(CART_LABEL).unwrap_or_default();
-        view.status =
-            self.root_text(CART_STATUS).map_or(CartStatus::Open, |word| status_of(&word));
+        view.status = self.root_text(CART_STATUS).map_or(CartStatus::Open, |word| status_of(&word));
         view.customer = self.customer();
         let Some(id) = line else { return };
         let place = view.lines.binary_search_by_key(&id, |line| line.id);

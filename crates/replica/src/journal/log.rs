@@ -16,6 +16,8 @@ use crate::storage::{FrameKind, Ordinal, Recovered, StorageError, Stream};
 
 /// Closed segments kept open, per stream.
 const OPEN_SEGMENTS_MAX: usize = 8;
+/// Zeros are written ahead by this part of a segment: often enough to be cheap each time.
+const ZEROS_AHEAD_PART: u64 = 32;
 /// Name of the preallocated file that becomes the next segment.
 pub(crate) const NEXT_NAME: &str = "next.seg";
 
@@ -27,6 +29,10 @@ pub(crate) struct Current<F> {
     pub(crate) capacity: u64,
     /// A write that failed may have left bytes up to here; the next one covers them.
     pub(crate) stained: u64,
+    /// Up to here zeros were written. Reserved blocks that were never written cost a flush more (the
+    /// file system has to note that they now are), so zeros go ahead of the frames, in one write
+    /// with every n-th of them.
+    zeroed: u64,
     /// Whether room for the next segment was already asked for while appending.
     asked: bool,
 }
@@ -34,7 +40,7 @@ pub(crate) struct Current<F> {
 impl<F> Current<F> {
     pub(crate) const fn new(segment: Segment<F>, capacity: u64) -> Self {
         let stained = segment.used;
-        Self { segment, capacity, stained, asked: false }
+        Self { segment, capacity, stained, zeroed: stained, asked: false }
     }
 
     const fn left(&self) -> u64 {
@@ -168,12 +174,13 @@ impl<D: Disk> Log<D> {
         frame::encode(&mut self.buffer, ordinal, kind, self.unflushed, payload);
         let size = self.buffer.len();
         let at = current.segment.used;
-        let stain = usize::try_from(current.stained.saturating_sub(at)).unwrap_or(usize::MAX);
-        if stain > size {
-            self.buffer.resize(stain, 0);
+        let mut end = current.stained.max(at + size as u64);
+        if end > current.zeroed {
+            end = (end + current.capacity / ZEROS_AHEAD_PART).min(current.capacity);
         }
+        self.buffer.resize(usize::try_from(end - at).unwrap_or(size), 0);
         if let Err(error) = current.segment.file.write_at(at, &self.buffer) {
-            current.stained = current.stained.max(at + self.buffer.len() as u64);
+            current.stained = current.stained.max(end);
             self.stopped |= !matches!(error, DiskError::Full(_));
             return Err(error.into());
         }
@@ -183,6 +190,7 @@ impl<D: Disk> Log<D> {
         segment.used = at + size as u64;
         segment.used_crc = crc32c::crc32c_append(segment.used_crc, &self.buffer);
         current.stained = segment.used;
+        current.zeroed = current.zeroed.max(end);
         self.next += 1;
         self.unflushed = self.unflushed.saturating_add(1);
         Ok(())

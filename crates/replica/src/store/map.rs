@@ -19,7 +19,9 @@ use std::io;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{OnceLock, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use crate::storage::{Batch, Pairs, StorageError};
 use crate::store::os_disk::sync_folder;
@@ -31,6 +33,8 @@ const FOLDER: &str = "index";
 const MARKER: &str = "index.opening";
 const BROKEN: &str = "index.broken-";
 const FLUSH_EVERY_MS: u64 = 500;
+/// Closing takes milliseconds when it works.
+const CLOSE_WAIT: Duration = Duration::from_secs(5);
 
 thread_local! {
     static GUARDING: Cell<bool> = const { Cell::new(false) };
@@ -187,12 +191,18 @@ impl Map {
         self.try_open()
     }
 
-    /// Closes a database that may be broken. Closing may panic or hang, so nobody waits for it.
+    /// Closes a database that may be broken. Closing may panic or hang, so nobody waits long for
+    /// it; but usually it ends, and then nothing old touches the folder any more.
     fn let_go(&mut self) {
-        if let Some(db) = self.db.take() {
-            let close = move || close(db);
-            // Without a thread the database stays open in memory until the program ends.
-            drop(std::thread::Builder::new().name("index-close".to_owned()).spawn(close));
+        let Some(db) = self.db.take() else { return };
+        let (done, closed) = mpsc::channel();
+        let close = move || {
+            close(db);
+            // Nobody may be waiting any more.
+            done.send(()).unwrap_or_default();
+        };
+        if thread::Builder::new().name("index-close".to_owned()).spawn(close).is_ok() {
+            closed.recv_timeout(CLOSE_WAIT).unwrap_or_default();
         }
     }
 

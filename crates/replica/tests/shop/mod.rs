@@ -1,5 +1,5 @@
 //! A till in memory, for the suites of this crate.
-#![allow(dead_code, reason = "each suite uses a part")]
+#![allow(dead_code, clippy::panic, clippy::unwrap_used, reason = "each suite uses a part")]
 
 use std::collections::BTreeMap;
 

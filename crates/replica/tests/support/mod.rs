@@ -1,5 +1,5 @@
 //! What the storage tests share.
-#![expect(unreachable_pub, reason = "a module of test programs")]
+#![expect(clippy::unwrap_used, clippy::panic, unreachable_pub, reason = "helpers of tests")]
 
 use replica::journal;
 use replica::storage::{Frame, FrameKind, Ordinal, Reads, Scanned, Storage, StorageError, Stream};

@@ -1,0 +1,101 @@
+//! The 256 characters a printer knows at a time.
+
+/// A printer's character table. The number that selects it is Epson's; other makers number theirs
+/// differently, so it is part of a [`super::Model`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CodePage {
+    /// PC437: what every printer begins with. No euro.
+    Pc437,
+    /// PC858: Western Europe with the euro.
+    Pc858,
+    /// Windows-1252: Western Europe with the euro and typographic quotes.
+    Wpc1252,
+}
+
+/// The upper halves, characters 128 to 255; U+FFFD where a table has none.
+const PC437: &str = "\
+ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒ\
+áíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐\
+└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀\
+αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}";
+const PC858: &str = "\
+ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜø£Ø×ƒ\
+áíóúñÑªº¿®¬½¼¡«»░▒▓│┤ÁÂÀ©╣║╗╝¢¥┐\
+└┴┬├─┼ãÃ╚╔╩╦╠═╬¤ðÐÊËÈ€ÍÎÏ┘┌█▄¦Ì▀\
+ÓßÔÒõÕµþÞÚÛÙýÝ¯´\u{ad}±‗¾¶§÷¸°¨·¹³²■\u{a0}";
+const WPC1252: &str = "\
+€\u{fffd}‚ƒ„…†‡ˆ‰Š‹Œ\u{fffd}Ž\u{fffd}\u{fffd}‘’“”•–—˜™š›œ\u{fffd}žŸ\
+\u{a0}¡¢£¤¥¦§¨©ª«¬\u{ad}®¯°±²³´µ¶·¸¹º»¼½¾¿\
+ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖ×ØÙÚÛÜÝÞß\
+àáâãäåæçèéêëìíîïðñòóôõö÷øùúûüýþÿ";
+
+impl CodePage {
+    /// The number of the table in `ESC t n`, as Epson counts.
+    pub const fn epson_number(self) -> u8 {
+        match self {
+            Self::Pc437 => 0,
+            Self::Wpc1252 => 16,
+            Self::Pc858 => 19,
+        }
+    }
+
+    const fn upper_half(self) -> &'static str {
+        match self {
+            Self::Pc437 => PC437,
+            Self::Pc858 => PC858,
+            Self::Wpc1252 => WPC1252,
+        }
+    }
+
+    /// The byte that prints a character; `None` when the table has none. Control characters have
+    /// none: a product's name must not command the printer.
+    pub fn byte(self, character: char) -> Option<u8> {
+        if character.is_control() || character == '\u{fffd}' {
+            return None;
+        }
+        if character.is_ascii() {
+            return u8::try_from(character).ok();
+        }
+        let place = self.upper_half().chars().position(|known| known == character)?;
+        u8::try_from(place.checked_add(128)?).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [CodePage; 3] = [CodePage::Pc437, CodePage::Pc858, CodePage::Wpc1252];
+
+    #[test]
+    fn every_table_has_128_upper_characters_each_once() {
+        for page in ALL {
+            let upper: Vec<char> = page.upper_half().chars().collect();
+            assert_eq!(upper.len(), 128, "{page:?}");
+            for (place, &character) in upper.iter().enumerate() {
+                if character != '\u{fffd}' && !character.is_control() {
+                    let byte = u8::try_from(place + 128).unwrap();
+                    assert_eq!(page.byte(character), Some(byte), "{page:?} {character:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn currency_signs_are_where_the_standards_have_them() {
+        assert_eq!(CodePage::Pc437.byte('£'), Some(0x9c));
+        assert_eq!(CodePage::Pc437.byte('€'), None);
+        assert_eq!(CodePage::Pc858.byte('€'), Some(0xd5));
+        assert_eq!(CodePage::Wpc1252.byte('€'), Some(0x80));
+        assert_eq!(CodePage::Wpc1252.byte('£'), Some(0xa3));
+    }
+
+    #[test]
+    fn no_control_character_reaches_the_printer() {
+        for page in ALL {
+            for control in (0..=0x9f_u8).map(char::from).filter(|c| c.is_control()) {
+                assert_eq!(page.byte(control), None, "{page:?} {control:?}");
+            }
+        }
+    }
+}

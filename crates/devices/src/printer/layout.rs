@@ -1,0 +1,242 @@
+//! A receipt as lines of a given width.
+
+use pos_core::money::Money;
+use pos_core::product::UnitOfMeasure;
+use pos_core::quantity::Quantity;
+use pos_core::receipt::{ReceiptDocument, ReceiptItem, ReceiptTender};
+use pos_core::transaction::TenderKind;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Narrowest paper a receipt is laid out for; narrower is treated as this.
+const WIDTH_MIN: usize = 24;
+
+/// How a line is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// As it is.
+    Plain,
+    /// Bold.
+    Bold,
+    /// Twice as high.
+    Tall,
+}
+
+/// One line, at most as wide as the paper.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// What it says.
+    pub text: String,
+    /// How.
+    pub style: Style,
+}
+
+struct Paper {
+    width: usize,
+    lines: Vec<Line>,
+}
+
+/// The lines of a receipt on paper of `width` columns.
+pub fn layout(document: &ReceiptDocument, width: usize) -> Vec<Line> {
+    let mut paper = Paper { width: width.max(WIDTH_MIN), lines: Vec::new() };
+    paper.head(document);
+    paper.rule();
+    for item in &document.items {
+        paper.item(document, item);
+    }
+    paper.rule();
+    paper.sums(document);
+    if !document.taxes.is_empty() {
+        paper.rule();
+        paper.taxes(document);
+    }
+    paper.rule();
+    paper.foot(document);
+    paper.lines
+}
+
+impl Paper {
+    fn head(&mut self, document: &ReceiptDocument) {
+        self.centred(&document.store, Style::Tall);
+        for line in &document.header {
+            self.centred(line, Style::Plain);
+        }
+        for mark in &document.marks {
+            self.centred(&format!("*** {} ***", mark.word()), Style::Bold);
+        }
+    }
+
+    fn item(&mut self, document: &ReceiptDocument, item: &ReceiptItem) {
+        let keys: String = document
+            .taxes
+            .iter()
+            .zip(letters())
+            .filter(|(tax, _)| item.rates.contains(&tax.rate))
+            .map(|(_, letter)| letter)
+            .collect();
+        let price = |money: Money| format!("{} {keys:<1}", plain(money));
+        let one = item.quantity == Quantity::ONE && item.unit == UnitOfMeasure::Each;
+        if one && item.discount.is_none() {
+            return self.pair(&item.name, &price(item.amount), Style::Plain);
+        }
+        for line in wrap(&item.name, self.width) {
+            self.push(line, Style::Plain);
+        }
+        let unit_price = item.unit_price.to_string();
+        let unit_price = unit_price.split(' ').next().unwrap_or_default();
+        let times = format!("  {}{} x {unit_price}", item.quantity, unit(item.unit));
+        self.pair(&times, &price(item.extended), Style::Plain);
+        if let Some(discount) = item.discount {
+            self.pair("  Discount", &price(discount), Style::Plain);
+        }
+    }
+
+    fn sums(&mut self, document: &ReceiptDocument) {
+        let row = |money: Money| format!("{}  ", plain(money));
+        if let Some(subtotal) = document.subtotal {
+            self.pair("Subtotal", &row(subtotal), Style::Plain);
+            for tax in &document.taxes {
+                let name = format!("Tax {} {} %", tax.rate, tax.percent);
+                self.pair(&name, &row(tax.tax), Style::Plain);
+            }
+        }
+        let currency = document.total.currency();
+        self.pair(&format!("TOTAL {currency}"), &row(document.total), Style::Bold);
+        if let Some(rounding) = document.rounding {
+            self.pair("Rounding", &row(rounding), Style::Plain);
+            self.pair("To pay", &row(document.payable), Style::Bold);
+        }
+        for tender in &document.tenders {
+            self.pair(&tender_name(tender), &row(tender.amount), Style::Plain);
+        }
+        if let Some(change) = document.change {
+            self.pair("Change", &row(change), Style::Plain);
+        }
+    }
+
+    fn taxes(&mut self, document: &ReceiptDocument) {
+        let money = 11;
+        let name = self.width.saturating_sub(2 * money);
+        let mut row = |label: &str, net: &str, tax: &str| {
+            let label = pad(&cut(label, name), name);
+            self.push(format!("{label}{net:>money$}{tax:>money$}"), Style::Plain);
+        };
+        row("Tax", "net", "tax");
+        for (tax, letter) in document.taxes.iter().zip(letters()) {
+            let label = format!("{letter} {} {} %", tax.rate, tax.percent);
+            row(&label, &plain(tax.taxable), &plain(tax.tax));
+        }
+    }
+
+    fn foot(&mut self, document: &ReceiptDocument) {
+        self.centred(&document.number.to_string(), Style::Bold);
+        let time = &document.local_time;
+        let when = format!("{} {}", time.date, time.time);
+        let served = format!("{} / {}", document.register, document.operator);
+        self.pair(&when, &served, Style::Plain);
+        if document.business_date.to_string() != time.date {
+            let booked = format!("Business date {}", document.business_date);
+            self.push(booked, Style::Plain);
+        }
+        if !document.label.is_empty() {
+            for line in wrap(&document.label, self.width) {
+                self.push(line, Style::Plain);
+            }
+        }
+        for line in &document.footer {
+            self.centred(line, Style::Plain);
+        }
+    }
+
+    fn push(&mut self, text: String, style: Style) {
+        self.lines.push(Line { text, style });
+    }
+
+    fn rule(&mut self) {
+        self.push("-".repeat(self.width), Style::Plain);
+    }
+
+    fn centred(&mut self, text: &str, style: Style) {
+        for line in wrap(text, self.width) {
+            let before = self.width.saturating_sub(line.width()) / 2;
+            self.push(format!("{}{line}", " ".repeat(before)), style);
+        }
+    }
+
+    /// Left and right on one line; what is left wraps where the right leaves it no room.
+    fn pair(&mut self, left: &str, right: &str, style: Style) {
+        let room = self.width.saturating_sub(right.width().saturating_add(1));
+        let mut lines = wrap(left, room.max(1));
+        let last = lines.pop().unwrap_or_default();
+        for line in lines {
+            self.push(line, style);
+        }
+        let gap = self.width.saturating_sub(last.width().saturating_add(right.width()));
+        self.push(format!("{last}{}{right}", " ".repeat(gap)), style);
+    }
+}
+
+/// Keys of the tax table: A, B, C …
+fn letters() -> impl Iterator<Item = char> {
+    ('A'..='Z').chain('a'..='z')
+}
+
+fn plain(money: Money) -> String {
+    money.to_decimal().to_string()
+}
+
+const fn unit(unit: UnitOfMeasure) -> &'static str {
+    match unit {
+        UnitOfMeasure::Each => "",
+        UnitOfMeasure::Kilogram => " kg",
+        UnitOfMeasure::Litre => " l",
+        UnitOfMeasure::Metre => " m",
+    }
+}
+
+fn tender_name(tender: &ReceiptTender) -> String {
+    let kind = match tender.kind {
+        TenderKind::Cash => "Cash",
+        TenderKind::Card => "Card",
+    };
+    match &tender.reference {
+        Some(reference) => format!("{kind} {reference}"),
+        None => kind.to_owned(),
+    }
+}
+
+/// The text in lines of at most `width` columns, broken between words where that is possible. Blanks
+/// at its beginning are kept: they indent.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.trim_end().split_inclusive(' ') {
+        let fits = line.width().saturating_add(word.trim_end().width()) <= width;
+        if !fits && !line.trim().is_empty() {
+            lines.push(core::mem::take(&mut line).trim_end().to_owned());
+        }
+        for character in word.chars() {
+            let columns = UnicodeWidthChar::width(character).unwrap_or(0);
+            if line.width().saturating_add(columns) > width && character != ' ' {
+                lines.push(core::mem::take(&mut line).trim_end().to_owned());
+            }
+            line.push(character);
+        }
+    }
+    lines.push(line.trim_end().to_owned());
+    lines
+}
+
+/// The beginning of a text, at most `width` columns of it.
+fn cut(text: &str, width: usize) -> String {
+    let mut used = 0_usize;
+    let fits = |character: &char| {
+        used = used.saturating_add(UnicodeWidthChar::width(*character).unwrap_or(0));
+        used <= width
+    };
+    text.chars().take_while(fits).collect()
+}
+
+/// The text with blanks behind it up to `width` columns.
+fn pad(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
+}

@@ -1,0 +1,344 @@
+//! The command line, as it is typed. Its help is meant to be enough to run a shop with.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXAMPLES: &str = "\
+Start a shop and sell something:
+  tillmesh init --name \"Corner Shop\" --currency GBP --country GB --time-zone Europe/London
+  tillmesh import products products.csv
+  tillmesh sell MUG-01 TEA-12x3 --cash 20
+  tillmesh report x
+
+Ring up a real shop's December, then account for it:
+  tillmesh replay online_retail_2010-12.csv.gz --store demo
+  tillmesh report sales --store demo
+
+The store lives in one folder: --store DIR, else the environment's TILLMESH_STORE, else
+tillmesh in $XDG_DATA_HOME or ~/.local/share. One program at a time may have it open.
+
+Exit codes: 0 done, 1 refused or failed (the message says what to do), 2 wrong use,
+3 `verify` found damage. With --json an error is also printed as {\"error\": {...}}.";
+
+/// A till that keeps selling: local-first point of sale.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tillmesh",
+    version,
+    about,
+    after_help = EXAMPLES,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// Folder of the store [default: TILLMESH_STORE, or tillmesh in the data folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    /// Answer in JSON: one object, or one a line where the command's help says so
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// No remarks, no progress
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the till can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Found a store in an empty folder
+    Init(Init),
+    /// Read products from a file
+    #[command(subcommand)]
+    Import(Import),
+    /// Ring up a sale, take the money, print the receipt
+    Sell(Sell),
+    /// List the carts that are neither paid nor given up
+    Carts,
+    /// Open or close the register's shift
+    #[command(subcommand)]
+    Shift(Shift),
+    /// Ring up the invoices of a file, each as a sale of its own
+    Replay(Replay),
+    /// Say what was sold
+    #[command(subcommand)]
+    Report(Report),
+    /// Say how much of each product there is
+    Stock(Stock),
+    /// Say how the till is
+    Status,
+    /// Check every record from the first to the last
+    Verify,
+}
+
+/// `tillmesh init`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tillmesh init --name \"Corner Shop\"
+  tillmesh init --name Laden --currency EUR --country DE --time-zone Europe/Berlin \\
+      --tax-rate standard=19 --tax-rate reduced=7
+  tillmesh init --name Diner --currency USD --country US --time-zone America/New_York \\
+      --prices exclusive --tax-rate standard=8.875 --tax-rate food=0
+
+A tax category is what products name in their column tax_category; those that name none are
+\"standard\". Where small coins are gone, cash is rounded as is usual in the country.")]
+pub struct Init {
+    /// Name over the door
+    #[arg(long, default_value = "My Shop")]
+    pub name: String,
+    /// Currency, by its ISO 4217 code
+    #[arg(long, default_value = "GBP")]
+    pub currency: String,
+    /// Country, by its ISO 3166 code: decides how cash is rounded
+    #[arg(long, default_value = "GB")]
+    pub country: String,
+    /// Where the shop's clock hangs, by its IANA name
+    #[arg(long, default_value = "Europe/London", value_name = "ZONE")]
+    pub time_zone: String,
+    /// Whether prices contain the tax
+    #[arg(long, value_enum, default_value_t = Prices::Inclusive)]
+    pub prices: Prices,
+    /// A tax category and its percentage; may be given again [default: standard=20]
+    #[arg(long, value_name = "CATEGORY=PERCENT")]
+    pub tax_rate: Vec<String>,
+    /// The register this till serves; its receipts are numbered without a gap
+    #[arg(long, default_value = "R1")]
+    pub register: String,
+}
+
+/// Whether prices contain the tax.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Prices {
+    /// The price on the shelf is what the customer pays.
+    Inclusive,
+    /// Tax comes on top.
+    Exclusive,
+}
+
+/// `tillmesh import`
+#[derive(Debug, Subcommand)]
+pub enum Import {
+    /// Add products, or change those that are there
+    #[command(after_help = "\
+The first line names the columns, in any order; the file may be gzip-compressed.
+  sku           the shop's own code; without this column the gtin is the code
+  name          as printed on receipts
+  price         of one unit, at most 4 decimals; empty: the cashier types it   (optional)
+  gtin          barcode of 8, 12, 13 or 14 digits; its check digit is checked  (optional)
+  kind          stocked or service                                  (optional: stocked)
+  unit          each, kg, l or m                                    (optional: each)
+  tax_category  one of the store's tax categories                   (optional: standard)
+Other columns are skipped.
+
+A row that cannot be used is reported with its line; the others are imported. Importing a
+file again changes nothing.
+
+Example:
+  tillmesh import products products.csv --strict")]
+    Products {
+        /// The file
+        file: PathBuf,
+        /// Fail when a row could not be used (the others are imported all the same)
+        #[arg(long)]
+        strict: bool,
+    },
+}
+
+/// `tillmesh sell`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+An item is a SKU or a barcode, with xQUANTITY and @PRICE behind it where wanted:
+  tillmesh sell MUG-01                        one mug, exact cash
+  tillmesh sell MUG-01x2 5000159484695        two mugs and what the barcode says
+  tillmesh sell APPLESx0.452 --cash 5         452 g of apples, 5.00 handed over
+  tillmesh sell MUG-01@3.50 --reason \"chipped\" --card 004217
+  tillmesh sell MUG-01x2 --cash 4 --card      4.00 in cash, the rest by card
+  tillmesh sell MUG-01 --return               the customer brings it back and is paid
+
+The receipt is printed when the sale is on disk, never before. A shift is opened for today if
+none is open. With --key NAME the same command may be sent again: it is answered with the first
+receipt and sells nothing twice. A sale that was interrupted is still there: see `tillmesh
+carts`, and finish it with --cart.")]
+pub struct Sell {
+    /// What is sold: ITEM[xQUANTITY][@PRICE]
+    #[arg(value_name = "ITEM")]
+    pub items: Vec<String>,
+    /// Cash handed over [default: exactly what is due]
+    #[arg(long, value_name = "AMOUNT")]
+    pub cash: Option<String>,
+    /// Pay by card, after any cash; REF is the terminal's approval code
+    #[arg(long, value_name = "REF", num_args = 0..=1, default_missing_value = "")]
+    pub card: Option<String>,
+    /// The goods come back
+    #[arg(long = "return")]
+    pub returned: bool,
+    /// Why an item is charged at @PRICE
+    #[arg(long, default_value = "price given at the till")]
+    pub reason: String,
+    /// Go on with this cart (the first characters of its id are enough)
+    #[arg(long, value_name = "ID")]
+    pub cart: Option<String>,
+    /// Who sells
+    #[arg(long, default_value = "cashier")]
+    pub operator: String,
+    /// Name of this command: sent again, it sells nothing twice
+    #[arg(long, value_name = "NAME")]
+    pub key: Option<String>,
+    /// What the cart is called: a table, a customer's order
+    #[arg(long, default_value = "")]
+    pub label: String,
+    /// The register [default: the one this till serves]
+    #[arg(long)]
+    pub register: Option<String>,
+}
+
+/// `tillmesh shift`
+#[derive(Debug, Subcommand)]
+pub enum Shift {
+    /// Open the register's shift
+    Open {
+        /// Cash in the drawer
+        #[arg(long, value_name = "AMOUNT", default_value = "0")]
+        float: String,
+        /// The day its sales are booked on [default: today in the store]
+        #[arg(long, value_name = "DATE")]
+        date: Option<String>,
+        /// Who opens it
+        #[arg(long, default_value = "cashier")]
+        operator: String,
+        /// The register [default: the one this till serves]
+        #[arg(long)]
+        register: Option<String>,
+    },
+    /// Close it with a Z report
+    Close {
+        /// Cash counted in the drawer
+        #[arg(long, value_name = "AMOUNT")]
+        counted: Option<String>,
+        /// Who closes it
+        #[arg(long, default_value = "cashier")]
+        operator: String,
+        /// The register [default: the one this till serves]
+        #[arg(long)]
+        register: Option<String>,
+    },
+}
+
+/// `tillmesh report`
+#[derive(Debug, Subcommand)]
+pub enum Report {
+    /// The open shift so far
+    X {
+        /// The register [default: the one this till serves]
+        #[arg(long)]
+        register: Option<String>,
+    },
+    /// A closed shift, as it was closed
+    Z {
+        /// Number of the report [default: the last one]
+        #[arg(long)]
+        number: Option<u32>,
+        /// The register [default: the one this till serves]
+        #[arg(long)]
+        register: Option<String>,
+    },
+    /// What the store sold, day by day
+    #[command(after_help = "\
+Days, months and years are all understood:
+  tillmesh report sales --from 2010-12 --to 2010-12
+  tillmesh report sales --from 2011-01-15 --json")]
+    Sales {
+        /// First business date [default: the first there is]
+        #[arg(long, value_name = "DATE")]
+        from: Option<String>,
+        /// Last business date [default: the last there is]
+        #[arg(long, value_name = "DATE")]
+        to: Option<String>,
+        /// One register alone; adjustments and postings, which belong to none, are left out
+        #[arg(long)]
+        register: Option<String>,
+    },
+}
+
+/// `tillmesh replay`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The file has the columns invoice, stock_code, description, quantity, invoice_date and
+unit_price, plain or gzip-compressed. Each invoice becomes one document, rung up by the same
+commands a cashier uses and on disk before the next is begun:
+  every price 0    a stock adjustment
+  C…               a return: a receipt of its own, the goods go back on the shelf
+  A…               an account posting
+  any other        a sale, paid in cash or by card in turn
+
+The invoice number is the command's key: run it again after a crash, and it goes on where it
+stopped, with every receipt under its first number. A store is founded if the folder has none
+(GBP, prices with 20 % tax in them).
+
+With --json each document is acknowledged on a line of its own as soon as it is on disk, and the
+last line is a summary.
+
+Example:
+  tillmesh replay online_retail.csv.gz --from 2010-12 --to 2010-12 --store demo")]
+pub struct Replay {
+    /// The file
+    pub file: PathBuf,
+    /// First day of invoices to take: 2010-12-01, or 2010-12 for the month's first
+    #[arg(long, value_name = "DATE")]
+    pub from: Option<String>,
+    /// Last day: 2010-12-31, or 2010-12 for the month's last
+    #[arg(long, value_name = "DATE")]
+    pub to: Option<String>,
+    /// Fail, after ringing up the rest, when a row could not be used
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// `tillmesh stock`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+On hand is the sum of all movements in the records: sold goods out, returned goods in, and
+adjustments. It may be below zero where the store oversells.
+
+Examples:
+  tillmesh stock
+  tillmesh stock 85123A 22423 --json")]
+pub struct Stock {
+    /// Products, by SKU or barcode [default: all that ever moved]
+    #[arg(value_name = "SKU")]
+    pub items: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_card_needs_no_reference() {
+        let sell = |arguments: &[&str]| match Cli::try_parse_from(arguments).unwrap().command {
+            Command::Sell(sell) => sell,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(sell(&["tillmesh", "sell", "A", "--card"]).card.as_deref(), Some(""));
+        assert_eq!(sell(&["tillmesh", "sell", "A", "--card", "42"]).card.as_deref(), Some("42"));
+        assert_eq!(sell(&["tillmesh", "sell", "A"]).card, None);
+    }
+
+    #[test]
+    fn what_every_command_takes_may_stand_behind_it() {
+        let cli = Cli::try_parse_from(["tillmesh", "status", "--json", "--store", "x"]).unwrap();
+        assert!(cli.json);
+        assert_eq!(cli.store, Some(PathBuf::from("x")));
+    }
+}

@@ -1,0 +1,199 @@
+//! `tillmesh init`: founds a store.
+
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
+use pos_core::business_date::TimeZoneName;
+use pos_core::cash_rounding::CashRounding;
+use pos_core::ids::RegisterId;
+use pos_core::money::Currency;
+use pos_core::price_book::{EditNumber, PriceBook};
+use pos_core::rounding::Rounding;
+use pos_core::store::{OversellPolicy, StoreSettings};
+use pos_core::tax::{
+    Percent, PriceTax, TaxProfile, TaxRate, TaxRateId, TaxScope, TaxTable, TaxTarget,
+};
+use replica::core::{Command, Outcome};
+use replica::store::FileStorage;
+use serde_json::json;
+
+use super::Context;
+use crate::cli::{Init, Prices};
+use crate::error::TerminalError;
+use crate::output::pairs;
+use crate::shell;
+use crate::till::Till;
+
+pub(super) fn run(context: &mut Context<'_>, typed: &Init) -> Result<(), TerminalError> {
+    let (settings, register) = read(typed)?;
+    let till = found(context, settings, register.clone())?;
+    let answer = {
+        let settings = till.settings()?;
+        let store = till.replica().store_id().map(|id| id.to_string());
+        json!({
+            "store": store,
+            "name": settings.name,
+            "currency": settings.currency.code(),
+            "time_zone": settings.time_zone.as_str(),
+            "register": register.as_str(),
+            "device": till.replica().device().to_string(),
+            "folder": context.folder.display().to_string(),
+        })
+    };
+    till.close();
+    let folder = context.folder.display().to_string();
+    context.output.answer(&answer, || {
+        let mut table = pairs();
+        table.add_row(["Store".to_owned(), typed.name.clone()]);
+        table.add_row(["Register".to_owned(), register.to_string()]);
+        table.add_row(["Folder".to_owned(), folder]);
+        format!("{table}\nThe till is ready: `tillmesh import products FILE.csv`, then `tillmesh sell ITEM`.")
+    })
+}
+
+/// Founds a store with these settings in the folder, which must hold none.
+pub(super) fn found(
+    context: &mut Context<'_>,
+    settings: StoreSettings,
+    register: RegisterId,
+) -> Result<Till<FileStorage>, TerminalError> {
+    let mut till = match Till::open_any(&context.folder, context.clock)? {
+        Some(mut till) if till.replica().store_id().is_some() => {
+            context.finish_rebuild(&mut till);
+            let name = till.settings().map_or_else(|_| String::new(), |known| known.name.clone());
+            let folder = context.folder.clone();
+            till.close();
+            return Err(TerminalError::StoreExists { folder, name });
+        }
+        // A key was made, and then the power went.
+        Some(till) => till,
+        None => Till::make(&context.folder, context.clock)?,
+    };
+    let nonce = shell::random()?;
+    let settings = Box::new(settings);
+    match till.execute(Command::FoundStore { nonce, settings, register })? {
+        Outcome::Recorded(_) => Ok(till),
+        other => Err(TerminalError::Usage(format!("the store was not founded: {other:?}"))),
+    }
+}
+
+/// The store a replay is rung up in, when the folder holds none.
+pub(super) fn online_retail() -> Result<(StoreSettings, RegisterId), TerminalError> {
+    of("GBP", "GB")
+}
+
+/// A store with 20 % tax in its prices.
+pub(super) fn of(
+    currency: &str,
+    country: &str,
+) -> Result<(StoreSettings, RegisterId), TerminalError> {
+    read(&Init {
+        name: "Online Retail".to_owned(),
+        currency: currency.to_owned(),
+        country: country.to_owned(),
+        time_zone: "Europe/London".to_owned(),
+        prices: Prices::Inclusive,
+        tax_rate: Vec::new(),
+        register: "R1".to_owned(),
+    })
+}
+
+fn read(typed: &Init) -> Result<(StoreSettings, RegisterId), TerminalError> {
+    let usage = |error: String| TerminalError::Usage(error);
+    let currency = Currency::from_code(&typed.currency.to_uppercase())
+        .map_err(|error| usage(error.to_string()))?;
+    let country = typed.country.trim();
+    if country.len() != 2 || !country.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        return Err(usage(format!("{country:?} is not a country code of two letters, like GB")));
+    }
+    let time_zone = TimeZoneName::new(&typed.time_zone).map_err(|error| usage(error.to_string()))?;
+    TimeZone::get(time_zone.as_str()).map_err(|_unknown| {
+        usage(format!("no time zone {time_zone} is known: write it like Europe/London"))
+    })?;
+    let name = typed.name.trim();
+    if name.is_empty() || name.chars().any(char::is_control) {
+        return Err(usage("give the store a name that can be printed: --name \"Corner Shop\"".to_owned()));
+    }
+    if name.chars().count() > pos_core::limits::NAME_CHARS_MAX {
+        let most = pos_core::limits::NAME_CHARS_MAX;
+        return Err(usage(format!("the store's name has more than {most} characters")));
+    }
+    let settings = StoreSettings {
+        edit: EditNumber(1),
+        name: name.to_owned(),
+        currency,
+        time_zone,
+        tax_profile: TaxProfile {
+            prices: match typed.prices {
+                Prices::Inclusive => PriceTax::Inclusive,
+                Prices::Exclusive => PriceTax::Exclusive,
+            },
+            scope: TaxScope::Line,
+            rounding: Rounding::HalfUp,
+        },
+        tax_table: tax_table(&typed.tax_rate)?,
+        cash_rounding: CashRounding::for_country(country, currency),
+        oversell: OversellPolicy::Allow,
+        merge_repeat_scans: true,
+        receipt_header: Vec::new(),
+        receipt_footer: Vec::new(),
+    };
+    let register = RegisterId::new(&typed.register).map_err(|error| usage(error.to_string()))?;
+    Ok((settings, register))
+}
+
+/// `standard=20`, `reduced=5`: one rate for each category. A rate of 0 stays a rate: zero-rated goods
+/// are shown in the tax table, exempt ones are not.
+fn tax_table(typed: &[String]) -> Result<TaxTable, TerminalError> {
+    let usual = [format!("{}=20", PriceBook::DEFAULT_TAX_CATEGORY)];
+    let typed = if typed.is_empty() { &usual } else { typed };
+    let mut categories = BTreeMap::new();
+    for text in typed {
+        let refused = |why: String| {
+            TerminalError::Usage(format!("--tax-rate {text}: {why}; write it like standard=20"))
+        };
+        let (category, percent) =
+            text.split_once('=').ok_or_else(|| refused("there is no =".to_owned()))?;
+        let category = category.trim();
+        let id = TaxRateId::new(category).map_err(|error| refused(error.to_string()))?;
+        let percent: Percent = percent
+            .trim()
+            .trim_end_matches('%')
+            .parse()
+            .map_err(|error: pos_core::tax::PercentError| refused(error.to_string()))?;
+        let rate = TaxRate { id, name: format!("Tax {percent} %"), percent, target: TaxTarget::Tax };
+        if categories.insert(category.to_owned(), vec![rate]).is_some() {
+            return Err(refused("the category was given before".to_owned()));
+        }
+    }
+    TaxTable::new(categories).map_err(|error| TerminalError::Usage(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tax_rate_is_a_category_and_a_percentage() {
+        let table = tax_table(&["standard=19".to_owned(), "food=7 %".to_owned()]).unwrap();
+        let percent = |category| table.rates(category).unwrap().first().unwrap().percent;
+        assert_eq!(percent("standard").to_string(), "19");
+        assert_eq!(percent("food").to_string(), "7");
+        for bad in ["standard", "standard=", "standard=many", "=20", "standard=-1"] {
+            let error = tax_table(&[bad.to_owned()]).unwrap_err();
+            assert!(matches!(error, TerminalError::Usage(_)), "{bad}");
+        }
+        assert!(tax_table(&["a=1".to_owned(), "a=2".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn the_store_of_a_replay_has_a_fifth_of_tax_in_its_prices() {
+        let (settings, register) = online_retail().unwrap();
+        assert_eq!((settings.name.as_str(), register.as_str()), ("Online Retail", "R1"));
+        assert_eq!(settings.tax_profile.prices, PriceTax::Inclusive);
+        assert_eq!(settings.oversell, OversellPolicy::Allow);
+        assert_eq!(settings.cash_rounding, None);
+        let rates = settings.tax_table.rates("standard").unwrap();
+        assert_eq!(rates.first().unwrap().percent.to_string(), "20");
+    }
+}

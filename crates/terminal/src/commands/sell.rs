@@ -1,0 +1,339 @@
+//! `tillmesh sell`: a whole sale in one line. `tillmesh carts`: those that wait.
+
+use devices::printer;
+use pos_core::cart::{
+    CartCommand, CartStatus, CartView, Direction, ItemRef, Merge, PriceOverride,
+};
+use pos_core::gtin::Gtin;
+use pos_core::ids::{CartId, IdempotencyKey, OperatorId, RegisterId};
+use pos_core::money::Money;
+use pos_core::price_book::{PriceBook, Product};
+use pos_core::product::Sku;
+use pos_core::quantity::Quantity;
+use pos_core::receipt::ReceiptEdition;
+use pos_core::tender::Tendered;
+use pos_core::transaction::TenderKind;
+use pos_core::unit_price::UnitPrice;
+use replica::core::{CommandError, Completed};
+use replica::storage::Storage;
+use serde_json::{Value, json};
+
+use super::{Context, parse_amount, parse_operator, parse_register, today};
+use crate::cli::Sell;
+use crate::error::TerminalError;
+use crate::output::{amount, grouped, table};
+use crate::paper;
+use crate::till::{Paid, Payment, Till};
+
+pub(super) fn run(context: &mut Context<'_>, typed: &Sell) -> Result<(), TerminalError> {
+    if typed.items.is_empty() && typed.cart.is_none() {
+        return Err(TerminalError::Usage(
+            "name what is sold: `tillmesh sell MUG-01x2`, or go on with a cart by --cart".to_owned(),
+        ));
+    }
+    context.with_till(|context, till| {
+        // A sale does not wait for a rebuild of the index, unless the rebuild is what it needs.
+        let needs_index = typed.key.is_some() || typed.cart.is_some() || !knows_all(till, typed);
+        if needs_index {
+            context.finish_rebuild(till);
+        }
+        let paid = sell(till, typed)?;
+        say(context, till, &paid)?;
+        context.finish_rebuild(till);
+        Ok(())
+    })
+}
+
+/// Whether what was typed can be sold from what of the index is there.
+fn knows_all<S: Storage>(till: &Till<S>, typed: &Sell) -> bool {
+    let book = till.replica().books().price_book();
+    let Ok(settings) = till.settings() else { return false };
+    till.register(None).is_ok()
+        && typed.items.iter().all(|item| Item::read(item, book, settings.currency).is_ok())
+}
+
+fn sell<S: Storage>(till: &mut Till<S>, typed: &Sell) -> Result<Paid, TerminalError> {
+    let operator = parse_operator(&typed.operator)?;
+    let register = till.register(parse_register(typed.register.as_deref())?.as_ref())?;
+    let key = typed.key.as_deref().map(IdempotencyKey::new).transpose();
+    let key = key.map_err(|error| TerminalError::Usage(error.to_string()))?;
+    if let Some(key) = &key
+        && let Some(paid) = sold_before(till, key)?
+    {
+        return Ok(paid);
+    }
+    let currency = till.settings()?.currency;
+    let cash = typed.cash.as_deref().map(|text| parse_amount(text, currency)).transpose()?;
+    let items = typed
+        .items
+        .iter()
+        .map(|text| Item::read(text, till.replica().books().price_book(), currency))
+        .collect::<Result<Vec<_>, _>>()?;
+    if till.open_shift(&register).is_none() {
+        let date = today(till)?;
+        till.start_shift(&register, date, Money::zero(currency), &operator)?;
+    }
+    let (view, is_new) = take_cart(till, typed, &operator)?;
+    let cart = view.id;
+    let result = ring_up(till, typed, view, items)
+        .and_then(|view| pay(till, typed, &view, &register, &operator, cash, key.as_ref()));
+    match result {
+        Ok(paid) => Ok(paid),
+        // Nothing was paid and every item will be typed again: an empty cart helps nobody.
+        Err(error) if is_new && till.cart(cart).is_ok_and(|view| view.lines.is_empty()) => {
+            till.edit_cart(cart, CartCommand::Abandon)?;
+            Err(error)
+        }
+        Err(error @ TerminalError::Command(CommandError::Stopped(_))) => Err(error),
+        Err(error) => Err(TerminalError::Unpaid { error: Box::new(error), cart: short(cart) }),
+    }
+}
+
+/// What the command of this name sold when it was first sent.
+fn sold_before<S: Storage>(
+    till: &mut Till<S>,
+    key: &IdempotencyKey,
+) -> Result<Option<Paid>, TerminalError> {
+    let Some(id) = till.answered(key)? else { return Ok(None) };
+    let sale = till.node().query(|replica, storage| replica.transaction(storage, id));
+    let Some(sale) = sale.map_err(CommandError::from)? else {
+        return Err(CommandError::KeyUsedOtherwise.into());
+    };
+    // The till answers a repeated command before it looks at the cart.
+    let (register, operator) = (sale.register.clone(), sale.operator.clone());
+    let payment = Payment {
+        cart: sale.cart,
+        register: &register,
+        operator: &operator,
+        tenders: Vec::new(),
+        key: Some(key),
+        wall_time: None,
+    };
+    Ok(Some(till.complete(payment)?))
+}
+
+/// The cart to go on with, or a new one.
+fn take_cart<S: Storage>(
+    till: &mut Till<S>,
+    typed: &Sell,
+    operator: &OperatorId,
+) -> Result<(CartView, bool), TerminalError> {
+    let Some(wanted) = &typed.cart else {
+        let cart = till.open_cart(&typed.label, operator)?;
+        return Ok((till.cart(cart)?, true));
+    };
+    let wanted = wanted.to_lowercase();
+    let mut found = till.open_carts()?;
+    found.retain(|cart| cart.id.to_string().starts_with(&wanted));
+    let count = found.len();
+    match (found.pop(), count) {
+        (Some(cart), 1) if cart.status == CartStatus::Suspended => {
+            Ok((till.edit_cart(cart.id, CartCommand::Retrieve)?, false))
+        }
+        (Some(cart), 1) => Ok((cart, false)),
+        (Some(_), _) => Err(TerminalError::Usage(format!(
+            "{count} carts begin with {wanted}: give more of the id, see `tillmesh carts`"
+        ))),
+        (None, _) => Err(TerminalError::Usage(format!(
+            "no open cart begins with {wanted}: see `tillmesh carts`"
+        ))),
+    }
+}
+
+fn ring_up<S: Storage>(
+    till: &mut Till<S>,
+    typed: &Sell,
+    mut view: CartView,
+    items: Vec<Item>,
+) -> Result<CartView, TerminalError> {
+    let merge = till.settings()?.scan_merge();
+    for item in items {
+        view = till.edit_cart(view.id, item.command(typed, merge))?;
+    }
+    Ok(view)
+}
+
+fn pay<S: Storage>(
+    till: &mut Till<S>,
+    typed: &Sell,
+    view: &CartView,
+    register: &RegisterId,
+    operator: &OperatorId,
+    cash: Option<Money>,
+    key: Option<&IdempotencyKey>,
+) -> Result<Paid, TerminalError> {
+    let due = till.due(view)?;
+    let mut tenders = Vec::new();
+    let mut left = due.exact;
+    if let Some(mut cash) = cash {
+        if due.exact.is_negative() {
+            cash = cash.checked_neg()?;
+        }
+        tenders.push(Tendered::cash(cash));
+        left = left.checked_sub(cash)?;
+    }
+    match &typed.card {
+        Some(reference) if !left.is_zero() => {
+            let started = till.start_card(view.id, register, left)?;
+            let reference = (!reference.is_empty()).then(|| reference.clone());
+            tenders.push(Tendered { reference, ..Tendered::card(left, Some(started)) });
+        }
+        None if cash.is_none() && !due.exact.is_zero() => tenders.push(Tendered::cash(due.cash)),
+        Some(_) | None => {}
+    }
+    let cart = view.id;
+    Ok(till.complete(Payment { cart, register, operator, tenders, key, wall_time: None })?)
+}
+
+/// Prints the receipt of what is on disk.
+fn say<S: Storage>(
+    context: &mut Context<'_>,
+    till: &Till<S>,
+    paid: &Paid,
+) -> Result<(), TerminalError> {
+    let edition = if paid.repeated { ReceiptEdition::Copy } else { ReceiptEdition::Original };
+    let document = paper::receipt_of(&paid.completed, till.settings()?, &till.zone(), edition)?;
+    let text = printer::text(&document, paper::WIDTH);
+    let answer = sale_json(paid.completed.get(), paid.repeated, &text)?;
+    context.output.answer(&answer, || text)
+}
+
+fn sale_json(done: &Completed, repeated: bool, text: &str) -> Result<Value, TerminalError> {
+    let sale = &done.transaction;
+    let change = sale.payments.iter().map(|payment| payment.change);
+    let tenders = sale.payments.iter().map(|payment| {
+        json!({
+            "kind": tender_name(payment.kind),
+            "tendered": amount(payment.tendered),
+            "change": amount(payment.change),
+            "reference": payment.reference,
+        })
+    });
+    Ok(json!({
+        "receipt": done.number.to_string(),
+        "id": done.id.to_string(),
+        "business_date": sale.business_date.to_string(),
+        "currency": sale.currency().code(),
+        "total": amount(sale.total),
+        "tax": amount(sale.tax()?),
+        "rounding": amount(sale.rounding),
+        "change": amount(Money::sum(change, sale.currency())?),
+        "tenders": tenders.collect::<Vec<_>>(),
+        "lines": sale.items.len(),
+        "repeated": repeated,
+        "text": text,
+    }))
+}
+
+const fn tender_name(kind: TenderKind) -> &'static str {
+    match kind {
+        TenderKind::Cash => "cash",
+        TenderKind::Card => "card",
+    }
+}
+
+/// The carts that are neither paid nor given up.
+pub(super) fn carts(context: &mut Context<'_>) -> Result<(), TerminalError> {
+    context.with_whole_till(|context, till| {
+        let carts = till.open_carts()?;
+        let settings = till.settings()?;
+        let mut rows = Vec::new();
+        let mut shown = table(["cart", "label", "operator", "lines", "total", "state"], &[3, 4]);
+        for cart in &carts {
+            let total = pos_core::sale::quote(cart, settings)?.total;
+            let lines = cart.live_lines().count();
+            let state = if cart.status == CartStatus::Suspended { "suspended" } else { "open" };
+            rows.push(json!({
+                "cart": cart.id.to_string(),
+                "label": cart.label,
+                "operator": cart.operator.as_str(),
+                "lines": lines,
+                "total": amount(total),
+                "currency": total.currency().code(),
+                "state": state,
+            }));
+            shown.add_row([
+                short(cart.id),
+                cart.label.clone(),
+                cart.operator.to_string(),
+                lines.to_string(),
+                grouped(total),
+                state.to_owned(),
+            ]);
+        }
+        context.output.answer(&json!({ "carts": rows }), || {
+            if carts.is_empty() { "No cart is open.".to_owned() } else { shown.to_string() }
+        })
+    })
+}
+
+/// Enough of an id to type.
+fn short(cart: CartId) -> String {
+    cart.to_string().chars().take(8).collect()
+}
+
+/// One thing to sell, as typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Item {
+    item: ItemRef,
+    quantity: Quantity,
+    price: Option<UnitPrice>,
+}
+
+impl Item {
+    /// Reads `ITEM[xQUANTITY][@PRICE]`. A SKU may hold an x or an @ itself: what is in the price
+    /// book as it stands is taken as it stands.
+    fn read(
+        text: &str,
+        book: &PriceBook,
+        currency: pos_core::money::Currency,
+    ) -> Result<Self, TerminalError> {
+        let one = |item| Self { item, quantity: Quantity::ONE, price: None };
+        if let Some(item) = find(text, book) {
+            return Ok(one(item));
+        }
+        let (rest, price) = match text.rsplit_once('@') {
+            Some((rest, price)) => {
+                let price = UnitPrice::parse(price, currency)
+                    .map_err(|error| TerminalError::Usage(format!("{text}: {error}")))?;
+                (rest, Some(price))
+            }
+            None => (text, None),
+        };
+        if let Some(item) = find(rest, book) {
+            return Ok(Self { price, ..one(item) });
+        }
+        if let Some((code, quantity)) = rest.rsplit_once(['x', 'X', '×'])
+            && let Ok(quantity) = quantity.parse::<Quantity>()
+            && let Some(item) = find(code, book)
+        {
+            return Ok(Self { item, quantity, price });
+        }
+        Err(CommandError::from(pos_core::cart::CartError::UnknownItem(rest.to_owned())).into())
+    }
+
+    fn command(self, typed: &Sell, merge: Merge) -> CartCommand {
+        let reason = typed.reason.clone();
+        CartCommand::AddItem {
+            item: self.item,
+            quantity: self.quantity,
+            price: self.price.map(|unit_price| PriceOverride { unit_price, reason }),
+            direction: if typed.returned { Direction::Return } else { Direction::Sale },
+            merge,
+        }
+    }
+}
+
+fn find(code: &str, book: &PriceBook) -> Option<ItemRef> {
+    if let Ok(sku) = Sku::new(code)
+        && book.product(&sku).is_some()
+    {
+        return Some(ItemRef::Sku(sku));
+    }
+    let gtin: Gtin = code.parse().ok()?;
+    let product: Option<&Product> = book.by_gtin(&gtin);
+    product.map(|_| ItemRef::Gtin(gtin))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! `tillmesh status`: how the till is.
+
+use replica::storage::{Reads, Room, Storage, Stream};
+use replica::store::{FileStorage, MapState};
+use serde_json::{Value, json};
+
+use super::Context;
+use crate::error::TerminalError;
+use crate::output::pairs;
+use crate::till::Till;
+
+pub(super) fn run(context: &mut Context<'_>) -> Result<(), TerminalError> {
+    context.with_till(|context, till| {
+        let rebuilding = till.replica().rebuilding();
+        // The state as it was found comes first; what needs the whole index follows it.
+        context.finish_rebuild(till);
+        let answer = status(context, till, rebuilding)?;
+        context.output.answer(&answer, || text(&answer))
+    })
+}
+
+fn status(
+    context: &Context<'_>,
+    till: &mut Till<FileStorage>,
+    rebuilding: Option<(u64, u64)>,
+) -> Result<Value, TerminalError> {
+    let carts = till.open_carts()?.len();
+    let room = match till.node().storage_mut().room() {
+        Room::Ample => "ample",
+        Room::Scarce => "scarce",
+    };
+    let exceptions = till.node().query(|replica, storage| replica.exceptions(storage))?;
+    let exceptions: Vec<String> = exceptions.iter().map(ToString::to_string).collect();
+    let replica = till.replica();
+    let (settings, books) = (replica.settings()?, replica.books());
+    let registers: Vec<Value> = books
+        .registers()
+        .map(|(register, holder)| {
+            let shift = books.open_shift(register).map(|(_, shift)| {
+                json!({"number": shift.number, "business_date": shift.business_date.to_string()})
+            });
+            json!({
+                "register": register.as_str(),
+                "served_here": holder == replica.device(),
+                "last_receipt": books.last_receipt(register),
+                "open_shift": shift,
+            })
+        })
+        .collect();
+    let damage: Vec<Value> = replica
+        .damage()
+        .iter()
+        .map(|damage| {
+            json!({
+                "stream": damage.stream.name(),
+                "first": damage.first,
+                "last": damage.last,
+                "place": damage.place,
+                "reason": damage.reason,
+            })
+        })
+        .collect();
+    let storage = till.storage();
+    let frames = |stream| {
+        json!({"entries": storage.next_ordinal(stream), "bytes": storage.stream_bytes(stream)})
+    };
+    let (index, why) = match storage.map_state() {
+        MapState::Loaded => ("loaded", None),
+        MapState::Fresh => ("new", None),
+        MapState::Replaced { reason } => ("replaced", Some(reason)),
+        MapState::Unusable { reason } => ("unusable", Some(reason)),
+    };
+    Ok(json!({
+        "store": {
+            "id": replica.store_id().map(|id| id.to_string()),
+            "name": settings.name,
+            "currency": settings.currency.code(),
+            "time_zone": settings.time_zone.as_str(),
+        },
+        "folder": context.folder.display().to_string(),
+        "device": replica.device().to_string(),
+        "ready_ms": till.ready_micros() / 1000,
+        "registers": registers,
+        "open_carts": carts,
+        "products": books.price_book().len(),
+        "journal": {
+            "ledger": frames(Stream::OwnLedger),
+            "floor": frames(Stream::OwnFloor),
+            "others": frames(Stream::Others),
+        },
+        "index": {
+            "state": index,
+            "reason": why,
+            "rebuilt": rebuilding.is_some(),
+        },
+        "damage": damage,
+        "kept_aside": replica.held_back().count(),
+        "exceptions": exceptions,
+        "room": room,
+        "writing_stopped": replica.stopped(),
+    }))
+}
+
+fn text(status: &Value) -> String {
+    let at = |pointer: &str| match status.pointer(pointer) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None => String::new(),
+        Some(other) => other.to_string(),
+    };
+    let list = |pointer: &str| status.pointer(pointer).and_then(Value::as_array);
+    let mut table = pairs();
+    let mut row = |name: &str, value: String| {
+        table.add_row([name.to_owned(), value]);
+    };
+    let store = format!("{} ({}, {})", at("/store/name"), at("/store/currency"), at("/store/time_zone"));
+    row("store", store);
+    row("folder", at("/folder"));
+    row("this till", at("/device").chars().take(16).collect());
+    for register in list("/registers").into_iter().flatten() {
+        row("register", register_text(register));
+    }
+    row("open carts", at("/open_carts"));
+    row("products", at("/products"));
+    for stream in ["ledger", "floor", "others"] {
+        let (entries, bytes) =
+            (at(&format!("/journal/{stream}/entries")), at(&format!("/journal/{stream}/bytes")));
+        row(&format!("{stream} journal"), format!("{entries} entries, {bytes} bytes"));
+    }
+    let mut index = at("/index/state");
+    if status.pointer("/index/rebuilt") == Some(&Value::Bool(true)) {
+        index.push_str(", rebuilt just now");
+    }
+    row("index", index);
+    row("disk", at("/room"));
+    row("ready in", format!("{} ms", at("/ready_ms")));
+    let damage = list("/damage").map_or(0, Vec::len);
+    row("damage", if damage == 0 { "none known".to_owned() } else { format!("{damage} places: run `tillmesh verify`") });
+    for exception in list("/exceptions").into_iter().flatten() {
+        row("exception", exception.as_str().unwrap_or_default().to_owned());
+    }
+    if at("/kept_aside") != "0" {
+        row("entries kept aside", at("/kept_aside"));
+    }
+    table.to_string()
+}
+
+fn register_text(register: &Value) -> String {
+    let text = |name: &str| register.get(name).map(ToString::to_string).unwrap_or_default();
+    let name = register.get("register").and_then(Value::as_str).unwrap_or_default();
+    let shift = match register.pointer("/open_shift/business_date").and_then(Value::as_str) {
+        Some(date) => format!("open for {date}"),
+        None => "no open shift".to_owned(),
+    };
+    let receipt = match register.get("last_receipt") {
+        Some(Value::Null) | None => "no receipt yet".to_owned(),
+        Some(_) => format!("last receipt {}", text("last_receipt")),
+    };
+    let here = if register.get("served_here") == Some(&Value::Bool(true)) { "" } else { ", on another device" };
+    format!("{name}: {shift}, {receipt}{here}")
+}

@@ -1,0 +1,105 @@
+//! `tillmesh verify`: checks every record from the first to the last.
+
+use pos_core::quantity::Quantity;
+use replica::verify::{Finding, Verification};
+use serde_json::json;
+
+use super::Context;
+use crate::error::TerminalError;
+use crate::output::{Unit, align_right, pairs};
+
+/// Findings shown to people; all are in the JSON.
+const SHOWN: usize = 100;
+
+pub(super) fn run(context: &mut Context<'_>) -> Result<(), TerminalError> {
+    let folder = context.folder.clone();
+    let result = context.with_whole_till(|context, till| {
+        let mut progress = context.output.progress(0, "Verifying", Unit::Things);
+        let result = till.node().query(|replica, storage| {
+            replica::verify::verify(replica, storage, &mut |done, total| {
+                progress.of(total);
+                progress.at(done);
+            })
+        });
+        progress.finish();
+        Ok(result?)
+    })?;
+    let answer = json!({
+        "passed": result.passed(),
+        "frames": result.frames,
+        "entries": result.entries,
+        "signatures": result.signatures,
+        "transactions": result.transactions,
+        "products": result.products,
+        "findings": result.findings,
+    });
+    context.output.answer(&answer, || text(&result))?;
+    if result.passed() {
+        Ok(())
+    } else {
+        Err(TerminalError::Damage { findings: result.findings.len(), folder })
+    }
+}
+
+fn text(result: &Verification) -> String {
+    let mut table = pairs();
+    for (name, count) in [
+        ("frames read", result.frames),
+        ("entries in their chains", result.entries),
+        ("signatures checked", result.signatures),
+        ("transactions that balance", result.transactions),
+        ("products compared", result.products),
+        ("findings", u64::try_from(result.findings.len()).unwrap_or(u64::MAX)),
+    ] {
+        table.add_row([name.to_owned(), count.to_string()]);
+    }
+    align_right(&mut table, &[1]);
+    let mut text = table.to_string();
+    for finding in result.findings.iter().take(SHOWN) {
+        text.push_str("\n- ");
+        text.push_str(&words(finding));
+    }
+    if result.findings.len() > SHOWN {
+        text.push_str("\n- … and more: --json lists all of them");
+    }
+    if result.passed() {
+        text.push_str("\nEvery record is whole, signed, chained and adds up.");
+    }
+    text
+}
+
+fn words(finding: &Finding) -> String {
+    match finding {
+        Finding::Damaged { stream, first, last, feed, entries, place, reason } => {
+            let frames =
+                if first == last { format!("{first}") } else { format!("{first} to {last}") };
+            let mut text = format!("{stream} journal, frame {frames}: {reason} ({place})");
+            if let (Some(feed), Some((first, last))) = (feed, entries) {
+                text.push_str(&format!("; entries {first} to {last} of feed {feed} are lost here"));
+            }
+            text
+        }
+        Finding::NotAnEntry { stream, ordinal, reason } => {
+            format!("{stream} journal, frame {ordinal} holds no entry: {reason}")
+        }
+        Finding::ChainBroken { feed, seq, expected } => {
+            format!("feed {feed}: entry {seq} does not follow, {expected} should have come")
+        }
+        Finding::BadSignature { feed, seq } => {
+            format!("feed {feed}: entry {seq} is not signed by its author")
+        }
+        Finding::IndexDiffers { rows } => {
+            format!(
+                "the index differs from the journal in {rows} rows: delete the folder `index` in \
+                 the store, it is rebuilt"
+            )
+        }
+        Finding::StockDiffers { sku, books, published } => format!(
+            "{sku}: the books have {}, the published counters {}",
+            Quantity::from_thousandths(*books),
+            Quantity::from_thousandths(*published)
+        ),
+        Finding::KeptAside { entry, reason } => format!("entry {entry} is kept aside: {reason}"),
+        Finding::Exception { exception } => exception.to_string(),
+    }
+}

@@ -1,0 +1,211 @@
+//! What a command says: JSON for programs, tables for people, progress on a terminal.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use comfy_table::{CellAlignment, Table, presets};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pos_core::money::Money;
+use serde_json::{Value, json};
+
+use crate::error::TerminalError;
+
+/// What takes less shows no progress.
+const PROGRESS_AFTER: Duration = Duration::from_millis(700);
+
+/// Where a command's answer goes.
+#[derive(Debug)]
+pub struct Output {
+    json: bool,
+    quiet: bool,
+}
+
+impl Output {
+    /// Answers in JSON or for people; quiet: without remarks and progress.
+    pub const fn new(json: bool, quiet: bool) -> Self {
+        Self { json, quiet }
+    }
+
+    /// Whether the answer is to be JSON.
+    pub const fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// The answer: one JSON object on a line, or what `human` makes.
+    pub fn answer(
+        &mut self,
+        value: &Value,
+        human: impl FnOnce() -> String,
+    ) -> Result<(), TerminalError> {
+        if self.json { self.json_line(value) } else { self.text(&human()) }
+    }
+
+    /// A JSON value on a line of its own, passed on at once.
+    pub fn json_line(&mut self, value: &Value) -> Result<(), TerminalError> {
+        Ok(write_line(&mut io::stdout().lock(), &value.to_string())?)
+    }
+
+    /// Text for people.
+    pub fn text(&mut self, text: &str) -> Result<(), TerminalError> {
+        Ok(write_line(&mut io::stdout().lock(), text.trim_end())?)
+    }
+
+    /// A remark beside the answer.
+    pub fn note(&mut self, text: &str) {
+        if !self.quiet {
+            complain(text);
+        }
+    }
+
+    /// Says what went wrong, for people on standard error and for programs with the answer.
+    pub fn error(&mut self, error: &TerminalError) {
+        complain(&format!("error: {error}"));
+        if self.json {
+            let value = json!({"error": {"kind": error.kind(), "message": error.to_string()}});
+            // Nobody is left to be told when even this cannot be written.
+            drop(self.json_line(&value));
+        }
+    }
+
+    /// A progress bar over `total` steps. `bytes`: the steps are bytes.
+    pub fn progress(&self, total: u64, what: &str, unit: Unit) -> Progress {
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
+        let counts = match unit {
+            Unit::Bytes => "{bytes}/{total_bytes}",
+            Unit::Things => "{human_pos}/{human_len}",
+        };
+        let template = format!("{{prefix}} {{wide_bar}} {counts} {{eta}}{{msg}}");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_prefix(what.to_owned());
+        Progress { bar, may_show: !self.quiet && io::stderr().is_terminal(), shown: false }
+    }
+}
+
+/// What a progress bar counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Bytes.
+    Bytes,
+    /// Anything else.
+    Things,
+}
+
+/// A progress bar that shows itself when the work takes longer, and only on a terminal.
+#[derive(Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+    may_show: bool,
+    shown: bool,
+}
+
+impl Progress {
+    /// Work has come to `position`.
+    pub fn at(&mut self, position: u64) {
+        if !self.may_show {
+            return;
+        }
+        if !self.shown && self.bar.elapsed() > PROGRESS_AFTER {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+            self.shown = true;
+        }
+        self.bar.set_position(position);
+    }
+
+    /// There are `total` steps in all.
+    pub fn of(&mut self, total: u64) {
+        self.bar.set_length(total);
+    }
+
+    /// Lines below the bar; made only when they are seen.
+    pub fn below(&mut self, lines: impl FnOnce() -> String) {
+        if self.shown {
+            self.bar.set_message(format!("\n{}", lines()));
+        }
+    }
+
+    /// The work is done.
+    pub fn finish(self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn write_line(to: &mut impl Write, text: &str) -> io::Result<()> {
+    to.write_all(text.as_bytes())?;
+    to.write_all(b"\n")?;
+    to.flush()
+}
+
+/// Standard error is the last resort: where it is closed, there is nowhere left to say so.
+fn complain(text: &str) {
+    drop(write_line(&mut io::stderr().lock(), text));
+}
+
+/// A table; columns named in `right` hold numbers.
+pub fn table<const N: usize>(header: [&str; N], right: &[usize]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
+    align_right(&mut table, right);
+    table
+}
+
+/// A table of names and values, without a header.
+pub fn pairs() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table
+}
+
+/// Puts columns to the right.
+pub fn align_right(table: &mut Table, columns: &[usize]) {
+    table.discover_columns();
+    for &index in columns {
+        if let Some(column) = table.column_mut(index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}
+
+/// An amount as programs read it: a decimal string with the currency's places.
+pub fn amount(money: Money) -> String {
+    money.to_decimal().to_string()
+}
+
+/// An amount as people read it: `823,746.14`.
+pub fn grouped(money: Money) -> String {
+    let text = amount(money);
+    let (sign, digits) = text.strip_prefix('-').map_or(("", text.as_str()), |rest| ("-", rest));
+    let (whole, places) = digits.split_once('.').map_or((digits, None), |(a, b)| (a, Some(b)));
+    let mut out = String::from(sign);
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    if let Some(places) = places {
+        out.push('.');
+        out.push_str(places);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use pos_core::money::Currency;
+
+    use super::*;
+
+    #[test]
+    fn amounts_have_the_currencys_places() {
+        let gbp = |minor| Money::from_minor(minor, Currency::GBP);
+        assert_eq!(amount(gbp(82_374_614)), "823746.14");
+        assert_eq!(amount(gbp(0)), "0.00");
+        assert_eq!(grouped(gbp(82_374_614)), "823,746.14");
+        assert_eq!(grouped(gbp(-7_478_912)), "-74,789.12");
+        assert_eq!(grouped(gbp(-100)), "-1.00");
+        let yen = Money::from_minor(1_234_567, Currency::from_code("JPY").unwrap());
+        assert_eq!((amount(yen), grouped(yen)), ("1234567".to_owned(), "1,234,567".to_owned()));
+    }
+}

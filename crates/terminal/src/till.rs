@@ -1,0 +1,315 @@
+//! A till at work: a node, its clock, and the steps of a sale in the order a cashier takes them.
+
+use std::path::Path;
+
+use jiff::tz::TimeZone;
+use pos_core::business_date::{BusinessDate, WallTime};
+use pos_core::cart::{CartCommand, CartView};
+use pos_core::ids::{CartId, IdempotencyKey, OperatorId, RecordId, RegisterId};
+use pos_core::money::Money;
+use pos_core::store::StoreSettings;
+use pos_core::tender::{self, Due, Tendered};
+use pos_core::transaction::TenderKind;
+use pos_core::{report::ZReport, sale};
+use replica::core::{Command, CommandError, Completed, Durable, Identity, Outcome, Replica};
+use replica::node::Node;
+use replica::storage::Storage;
+use replica::store::{FileStorage, Options};
+
+use crate::error::TerminalError;
+use crate::shell::{self, Clock};
+
+/// A node and the shell around it.
+pub struct Till<S> {
+    node: Node<S>,
+    clock: Box<dyn Clock>,
+    ready_micros: u64,
+}
+
+impl<S> std::fmt::Debug for Till<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Till").field("ready_micros", &self.ready_micros).finish_non_exhaustive()
+    }
+}
+
+/// A sale or return on disk, and whether the same command had done it before.
+#[derive(Debug)]
+pub struct Paid {
+    /// The transaction.
+    pub completed: Durable<Completed>,
+    /// It was done before, and only answered again.
+    pub repeated: bool,
+}
+
+impl Till<FileStorage> {
+    /// Opens the till of a folder that holds a store.
+    pub fn open(folder: &Path, clock: impl Clock + 'static) -> Result<Self, TerminalError> {
+        let till = Self::open_any(folder, clock)?;
+        match till {
+            Some(till) if till.replica().store_id().is_some() => Ok(till),
+            _ => Err(TerminalError::NoStore(folder.to_owned())),
+        }
+    }
+
+    /// Opens whatever a folder holds; `None` when it holds no till yet. Makes no folder.
+    pub fn open_any(
+        folder: &Path,
+        clock: impl Clock + 'static,
+    ) -> Result<Option<Self>, TerminalError> {
+        if !folder.is_dir() {
+            return Ok(None);
+        }
+        let storage = FileStorage::open(folder, Options::default())?;
+        let Some(identity) = shell::load_identity(folder, &storage)? else {
+            if holds_entries(&storage) {
+                let folder = folder.to_owned();
+                return Err(TerminalError::Key { folder, reason: "missing" });
+            }
+            return Ok(None);
+        };
+        Self::start(identity, storage, Box::new(clock)).map(Some)
+    }
+
+    /// Makes a till with a new key in a folder that holds none.
+    pub fn make(folder: &Path, clock: impl Clock + 'static) -> Result<Self, TerminalError> {
+        let mut storage = FileStorage::open(folder, Options::default())?;
+        if holds_entries(&storage) {
+            return Err(TerminalError::Key { folder: folder.to_owned(), reason: "missing" });
+        }
+        let identity = shell::make_identity(&mut storage)?;
+        Self::start(identity, storage, Box::new(clock))
+    }
+}
+
+fn holds_entries(storage: &impl Storage) -> bool {
+    replica::storage::Stream::ALL.iter().any(|&stream| storage.next_ordinal(stream) > 0)
+}
+
+impl<S: Storage> Till<S> {
+    /// Starts a till on a disk.
+    pub fn start(
+        identity: Identity,
+        storage: S,
+        clock: Box<dyn Clock>,
+    ) -> Result<Self, TerminalError> {
+        let node = Node::start(identity, storage)?;
+        let ready_micros = clock.micros();
+        Ok(Self { node, clock, ready_micros })
+    }
+
+    /// The replica, for reading.
+    pub const fn replica(&self) -> &Replica {
+        self.node.replica()
+    }
+
+    /// The node.
+    pub const fn node(&mut self) -> &mut Node<S> {
+        &mut self.node
+    }
+
+    /// The disk.
+    pub const fn storage(&self) -> &S {
+        self.node.storage()
+    }
+
+    /// From the start of the clock until the till was ready to sell, in microseconds.
+    pub const fn ready_micros(&self) -> u64 {
+        self.ready_micros
+    }
+
+    /// Microseconds since the clock was started.
+    pub fn micros(&self) -> u64 {
+        self.clock.micros()
+    }
+
+    /// What the wall clock shows.
+    pub fn wall(&self) -> WallTime {
+        self.clock.wall()
+    }
+
+    /// The store's settings.
+    pub fn settings(&self) -> Result<&StoreSettings, CommandError> {
+        self.replica().settings()
+    }
+
+    /// The store's time zone; UTC where this machine does not know it.
+    pub fn zone(&self) -> TimeZone {
+        self.settings()
+            .ok()
+            .and_then(|settings| TimeZone::get(settings.time_zone.as_str()).ok())
+            .unwrap_or(TimeZone::UTC)
+    }
+
+    /// The register this till serves: the one asked for, or the first.
+    pub fn register(&self, asked: Option<&RegisterId>) -> Result<RegisterId, TerminalError> {
+        let device = self.replica().device();
+        let mut served =
+            self.replica().books().registers().filter(|(_, holder)| *holder == device);
+        match asked {
+            Some(register) => Ok(register.clone()),
+            None => served.next().map(|(register, _)| register.clone()).ok_or_else(|| {
+                TerminalError::Usage("this till serves no register: name one with --register".to_owned())
+            }),
+        }
+    }
+
+    /// Carries out a command, and whatever else is due.
+    pub fn execute(&mut self, command: Command) -> Result<Outcome, CommandError> {
+        let outcome = self.node.execute(self.clock.moment(), command);
+        self.node.tick(self.clock.moment());
+        outcome
+    }
+
+    /// Reads the journal through if the index is being rebuilt; `progress` hears frames read and
+    /// frames in all.
+    pub fn finish_rebuild(&mut self, mut progress: impl FnMut(u64, u64)) {
+        while self.node.rebuild_step(self.clock.moment()) {
+            if let Some((done, total)) = self.replica().rebuilding() {
+                progress(done, total);
+            }
+        }
+    }
+
+    /// The carts that are neither paid nor given up.
+    pub fn open_carts(&mut self) -> Result<Vec<CartView>, CommandError> {
+        self.node.query(|replica, storage| replica.open_carts(storage))
+    }
+
+    /// A cart.
+    pub fn cart(&mut self, cart: CartId) -> Result<CartView, CommandError> {
+        self.node.query(|replica, storage| replica.cart(storage, cart))
+    }
+
+    /// What the command of this name did, if it was carried out before.
+    pub fn answered(&mut self, key: &IdempotencyKey) -> Result<Option<RecordId>, CommandError> {
+        self.node.query(|replica, storage| replica.answered(storage, key))
+    }
+
+    /// Opens a cart.
+    pub fn open_cart(&mut self, label: &str, operator: &OperatorId) -> Result<CartId, CommandError> {
+        let command = Command::OpenCart { label: label.to_owned(), operator: operator.clone() };
+        match self.execute(command)? {
+            Outcome::CartOpened(cart) => Ok(cart),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Changes a cart.
+    pub fn edit_cart(
+        &mut self,
+        cart: CartId,
+        command: CartCommand,
+    ) -> Result<CartView, CommandError> {
+        match self.execute(Command::EditCart { cart, command })? {
+            Outcome::CartEdited(view) => Ok(*view),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// What is to be paid for a cart.
+    pub fn due(&self, cart: &CartView) -> Result<Due, CommandError> {
+        let settings = self.settings()?;
+        let total = sale::quote(cart, settings)?.total;
+        let due = tender::due_after(total, &[], settings.cash_rounding);
+        due.map_err(|error| CommandError::Sale(error.into()))
+    }
+
+    /// Says that a card is about to be charged, and answers with the payment's id once that is on
+    /// disk.
+    pub fn start_card(
+        &mut self,
+        cart: CartId,
+        register: &RegisterId,
+        amount: Money,
+    ) -> Result<RecordId, CommandError> {
+        let (register, kind) = (register.clone(), TenderKind::Card);
+        match self.execute(Command::StartPayment { cart, register, kind, amount })? {
+            Outcome::Recorded(id) | Outcome::Repeated(id) => Ok(id.into_inner()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Pays a cart.
+    pub fn complete(&mut self, payment: Payment<'_>) -> Result<Paid, CommandError> {
+        let command = Command::CompleteCart {
+            cart: payment.cart,
+            register: payment.register.clone(),
+            operator: payment.operator.clone(),
+            tenders: payment.tenders,
+            idempotency_key: payment.key.cloned(),
+            wall_time: payment.wall_time,
+        };
+        match self.execute(command)? {
+            Outcome::Completed(completed) => Ok(Paid { completed: *completed, repeated: false }),
+            Outcome::RepeatedSale(completed) => Ok(Paid { completed: *completed, repeated: true }),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// The open shift of a register and its business date.
+    pub fn open_shift(&self, register: &RegisterId) -> Option<(RecordId, BusinessDate)> {
+        let opened = self.replica().books().open_shift(register);
+        opened.map(|(id, shift)| (id, shift.business_date))
+    }
+
+    /// Opens a shift.
+    pub fn start_shift(
+        &mut self,
+        register: &RegisterId,
+        business_date: BusinessDate,
+        float: Money,
+        operator: &OperatorId,
+    ) -> Result<RecordId, CommandError> {
+        let (register, operator) = (register.clone(), operator.clone());
+        match self.execute(Command::OpenShift { register, business_date, float, operator })? {
+            Outcome::Recorded(id) | Outcome::Repeated(id) => Ok(id.into_inner()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Closes a shift with its Z report.
+    pub fn end_shift(
+        &mut self,
+        register: &RegisterId,
+        counted: Option<Money>,
+        operator: &OperatorId,
+    ) -> Result<Durable<ZReport>, CommandError> {
+        let (register, operator) = (register.clone(), operator.clone());
+        match self.execute(Command::CloseShift { register, counted, operator })? {
+            Outcome::ShiftClosed(report) => Ok(*report),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Stops in order.
+    pub fn close(self) {
+        let at = self.clock.moment();
+        // What an alarm at the very end says stands in the journal's state at the next start.
+        drop(self.node.close(at));
+    }
+}
+
+/// How a cart is paid.
+#[derive(Debug)]
+pub struct Payment<'a> {
+    /// The cart.
+    pub cart: CartId,
+    /// The register.
+    pub register: &'a RegisterId,
+    /// Who takes the money.
+    pub operator: &'a OperatorId,
+    /// The tenders.
+    pub tenders: Vec<Tendered>,
+    /// The command's own name.
+    pub key: Option<&'a IdempotencyKey>,
+    /// When the sale took place, if not now.
+    pub wall_time: Option<WallTime>,
+}
+
+/// A command was answered by what another one does: a fault of the program.
+fn unexpected(outcome: &Outcome) -> CommandError {
+    CommandError::Stopped(format!("an answer that does not fit the command: {outcome:?}"))
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,138 @@
+//! `cargo xtask bench`: measurements, each beside the machine's own floor in the same run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use crate::commands::{build_release, fail};
+use crate::tree::Tree;
+
+/// What can be measured.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum Bench {
+    /// Selling: from "pay" to durable, sales a second, bytes written, start-up, memory.
+    ///
+    /// Replays a file of invoices on a fresh till. Between the sales the same run appends as many
+    /// bytes to a preallocated file in the same folder and calls fdatasync: the floor no till can
+    /// go below. Compare ratios, not times: the disk is as fast as it happens to be today.
+    Sale(Sale),
+}
+
+/// `cargo xtask bench sale`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Sale {
+    /// The file of invoices [default: the sample that comes with the repository]
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// The folder to measure in; a till is made below it [default: target/bench]
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+}
+
+pub(crate) fn run(tree: &Tree, bench: &Bench) -> ExitCode {
+    let Bench::Sale(sale) = bench;
+    match measure(tree, sale) {
+        Ok(table) => {
+            println!("{table}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => fail(&why),
+    }
+}
+
+fn measure(tree: &Tree, sale: &Sale) -> Result<String, String> {
+    let tillmesh = build_release(tree)?;
+    let sample = tree.root().join("tests/data/online_retail_2010-12.csv.gz");
+    let file = sale.file.clone().unwrap_or(sample);
+    let above = sale.folder.clone().unwrap_or_else(|| tree.root().join("target/bench"));
+    let folder = above.join("till");
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
+    fs::create_dir_all(&above).map_err(|error| format!("{}: {error}", above.display()))?;
+    let file_name = file.file_name().map(|name| name.to_string_lossy().into_owned());
+    let file_text = file.to_string_lossy().into_owned();
+    let replayed = ask(&tillmesh, &folder, &["replay", &file_text, "--measure-floor"])?;
+    let status = ask(&tillmesh, &folder, &["status"])?;
+    Ok(table(&file_name.unwrap_or_default(), &replayed["summary"], &status))
+}
+
+/// Runs the till and takes the last line of what it prints.
+fn ask(tillmesh: &Path, folder: &Path, what: &[&str]) -> Result<Value, String> {
+    let output = Command::new(tillmesh)
+        .arg("--store")
+        .arg(folder)
+        .arg("--json")
+        .args(what)
+        .output()
+        .map_err(|error| format!("{} did not start: {error}", tillmesh.display()))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let last = text.lines().last().unwrap_or_default();
+    if !output.status.success() {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("tillmesh {} failed: {complaint}", what.join(" ")));
+    }
+    serde_json::from_str(last)
+        .map_err(|error| format!("tillmesh {} answered no JSON: {error}", what.join(" ")))
+}
+
+/// The figures as a table in Markdown, so that they can go into `docs/benchmarks.md` as they are.
+fn table(file: &str, summary: &Value, status: &Value) -> String {
+    let micros = |value: &Value| value.as_u64().unwrap_or(0);
+    let mut lines = vec![
+        format!("`cargo xtask bench sale`, {file}, {} receipts", summary["receipts"]),
+        String::new(),
+        "| | pay to durable | append + fdatasync (floor) | ratio |".to_owned(),
+        "|---|---:|---:|---:|".to_owned(),
+    ];
+    for percentile in ["p50", "p99", "p999"] {
+        let till = micros(&summary["pay_to_durable_us"][percentile]);
+        let floor = micros(&summary["floor_us"][percentile]);
+        let name = percentile.replace("p999", "p99.9");
+        lines.push(format!("| {name} | {till} us | {floor} us | {} |", ratio(till, floor)));
+    }
+    let first = micros(&summary["first_1000_per_second"]);
+    let last = micros(&summary["last_1000_per_second"]);
+    lines.extend([
+        String::new(),
+        "| | |".to_owned(),
+        "|---|---:|".to_owned(),
+        format!("| receipts a second, whole run | {} |", summary["sales_per_second"]),
+        format!(
+            "| first 1,000 / last 1,000 receipts a second | {first} / {last} ({}) |",
+            ratio(last, first)
+        ),
+        format!(
+            "| bytes written a receipt (all files) | {} |",
+            summary["bytes"]["written_per_receipt"]
+        ),
+        format!(
+            "| journal bytes a receipt: ledger / floor | {} / {} |",
+            summary["bytes"]["ledger_per_receipt"], summary["bytes"]["floor_per_receipt"]
+        ),
+        format!("| process start to ready afterwards | {} ms |", status["ready_ms"]),
+        format!("| memory at the end of the run (RSS) | {} KiB |", summary["rss_kib"]),
+    ]);
+    lines.join("\n")
+}
+
+/// `a / b` with two decimals, in whole numbers.
+fn ratio(a: u64, b: u64) -> String {
+    let hundredths = (a * 100 + b / 2).checked_div(b).unwrap_or(0);
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ratio;
+
+    #[test]
+    fn a_ratio_is_rounded_to_hundredths() {
+        assert_eq!(ratio(130, 100), "1.30");
+        assert_eq!(ratio(2, 3), "0.67");
+        assert_eq!(ratio(1, 0), "0.00");
+    }
+}
