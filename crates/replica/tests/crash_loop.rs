@@ -1,7 +1,7 @@
 //! A script of a till's day, stopped at every single call of the disk: by a crash, by an error, by
 //! a full disk, by a write that is cut short. After each, the till is opened again and must account
 //! for everything it had answered.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod shop;
 
@@ -82,7 +82,7 @@ fn sale(till: &mut Till, n: u64) -> Result<u64, CommandError> {
         register: register(),
         operator: operator(),
         tenders: vec![tender],
-        idempotency_key: Some(IdempotencyKey::new(&format!("sale-{n}")).unwrap()),
+        idempotency_key: Some(IdempotencyKey::new(format!("sale-{n}")).unwrap()),
         wall_time: None,
     };
     run(till, ms + 40, complete)

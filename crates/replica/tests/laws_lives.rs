@@ -1,5 +1,5 @@
 //! Strangers, forgers, newer versions, clones, restored backups and earned edit numbers.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod mesh;
 mod shop;
@@ -306,8 +306,8 @@ fn an_edit_waits_for_what_it_replaces_and_then_counts() {
     let third = forger.record(vec![id_of(&second)], &edit("A", 3, "three"));
     // The newcomer hears of the edits before what they replace, and of the last one first.
     let mut till = devices.remove(1);
-    offer(&mut till, &[third.clone()]);
-    offer(&mut till, &[second.clone()]);
+    offer(&mut till, std::slice::from_ref(&third));
+    offer(&mut till, std::slice::from_ref(&second));
     assert_eq!(reason(&till, &third), Some(HeldBack::DependencyMissing(id_of(&second))));
     assert_eq!(reason(&till, &second), Some(HeldBack::DependencyMissing(first)));
     carry(&devices[0], &mut till);
@@ -350,6 +350,26 @@ fn an_import_again_is_split_so_that_each_entry_names_what_it_replaces() {
     assert!(till.replica().books().price_book().iter().all(|product| product.name == "r2"));
     let too_many = till.execute(at(40), Command::EditProducts(names(3, 20_001)));
     assert!(matches!(too_many, Err(CommandError::TooManyProducts { .. })));
+}
+
+#[test]
+fn an_entry_that_changes_more_rows_than_a_batch_holds_is_kept_aside() {
+    let mut devices = store();
+    let mut bulk = Forger::new(3, &devices[0]);
+    let edits = |part: u32| {
+        let fields = ProductFields { active: Some(true), ..ProductFields::default() };
+        let edit = |n: u32| {
+            let sku = Sku::new(&format!("{part}-{n}")).unwrap();
+            ProductEdit { sku, edit: EditNumber(1), fields: fields.clone() }
+        };
+        let record = Record::ProductsEdited((0..4_000).map(edit).collect());
+        (record.kind(), OpClass::Fact, record.encode())
+    };
+    let entry = bulk.write(Vec::new(), (0..3).map(edits).collect());
+    let fine = bulk.write(Vec::new(), (0..2).map(edits).collect());
+    offer(&mut devices[0], &[entry.clone(), fine.clone()]);
+    assert!(matches!(reason(&devices[0], &entry), Some(HeldBack::Unreadable(_))));
+    assert_eq!(reason(&devices[0], &fine), None);
 }
 
 #[test]
@@ -417,6 +437,6 @@ fn a_device_belongs_to_the_store_it_joined_and_to_no_other() {
     let bytes = mixed.write(Vec::new(), ops);
     assert!(Entry::decode(&bytes).is_ok());
     let mut devices = devices;
-    offer(&mut devices[0], &[bytes.clone()]);
+    offer(&mut devices[0], std::slice::from_ref(&bytes));
     assert!(matches!(reason(&devices[0], &bytes), Some(HeldBack::Unreadable(_))));
 }

@@ -1,11 +1,12 @@
 //! Starting reads the end of the journal, not its history; and a large cart stays quick.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod shop;
 
 use std::cell::Cell;
 
 use pos_core::cart::{CartCommand, Direction};
+use pos_core::price_book::ProductFields;
+use pos_core::product::Sku;
 use replica::core::{Command, Replica};
 use replica::journal::Options;
 use replica::memory::MemoryStorage;
@@ -138,4 +139,27 @@ fn a_cart_of_705_lines_is_edited_and_paid() {
     disk.crash(replica::memory::Crash::KILL).unwrap();
     let till = Node::start(identity(1, 2), disk).unwrap();
     assert_eq!(till.replica().last_receipt(&shop::register()), 1);
+}
+
+#[test]
+fn a_large_import_never_overfills_a_batch_of_the_map() {
+    let mut till = shop::founded(1);
+    // An open cart that is never flushed by itself must not hold the map back.
+    open_cart(&mut till, 10);
+    for part in 0..4_u64 {
+        let edit = |n: u64| {
+            let name = Some(format!("product {n}"));
+            let fields = ProductFields { name, ..ProductFields::default() };
+            (Sku::new(&format!("S{n}")).unwrap(), fields)
+        };
+        let edits = (part * 20_000..(part + 1) * 20_000).map(edit).collect();
+        till.execute(at(11 + part), Command::EditProducts(edits)).unwrap();
+    }
+    assert_eq!(till.take_alarms(), vec![]);
+    assert_eq!(till.replica().books().price_book().len(), 80_000);
+    let mut disk = till.into_storage();
+    disk.crash(replica::memory::Crash::KILL).unwrap();
+    let till = Node::start(identity(1, 2), disk).unwrap();
+    assert!(till.replica().rebuilding().is_none());
+    assert_eq!(till.replica().books().price_book().len(), 80_000);
 }

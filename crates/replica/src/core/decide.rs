@@ -88,14 +88,7 @@ impl Replica {
             }
             Command::EditProducts(edits) => self.edit_products(reads, at, edits),
             Command::OpenShift { register, business_date, float, operator } => {
-                if self.resume.open_shifts.contains_key(&register) {
-                    return Err(CommandError::ShiftAlreadyOpen(register));
-                }
-                self.serves(&register)?;
-                let number = self.resume.next_shift_number(&register);
-                let wall_time = at.wall;
-                let shift =
-                    ShiftOpened { register, business_date, float, operator, number, wall_time };
+                let shift = self.next_shift(at, register, business_date, float, operator)?;
                 self.record(reads, at, &Record::ShiftOpened(shift))
             }
             Command::CloseShift { register, counted, operator } => {
@@ -158,6 +151,23 @@ impl Replica {
                 }
             }
         }
+    }
+
+    fn next_shift(
+        &self,
+        at: Moment,
+        register: RegisterId,
+        business_date: BusinessDate,
+        float: Money,
+        operator: OperatorId,
+    ) -> Result<ShiftOpened, CommandError> {
+        if self.resume.open_shifts.contains_key(&register) {
+            return Err(CommandError::ShiftAlreadyOpen(register));
+        }
+        self.serves(&register)?;
+        let number = self.resume.next_shift_number(&register);
+        let wall_time = at.wall;
+        Ok(ShiftOpened { register, business_date, float, operator, number, wall_time })
     }
 
     fn change_roster(

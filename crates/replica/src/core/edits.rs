@@ -14,7 +14,7 @@ use pos_core::record::Record;
 
 use super::command::CommandError;
 use super::entry::{Entry, EntryId, FORMAT_VERSION};
-use super::fold::{Meaning, read_ops};
+use super::fold::{Meaning, read_ops, rows_of};
 use super::keys;
 use super::replica::Replica;
 use super::verdict::HeldBack;
@@ -23,6 +23,10 @@ use crate::storage::{Reads, StorageError};
 
 /// Most products edited by one entry: a bulk import is many of them.
 const PRODUCTS_PER_ENTRY: usize = 500;
+
+/// Most rows of the books one entry changes, so that what is folded from it always fits a batch
+/// of the map. No till writes more: a sale has 5,000 lines at most.
+const ROWS_PER_ENTRY_MAX: usize = 10_000;
 
 /// The number under which each thing is edited; `None` is the store's settings.
 type Claims = BTreeMap<Option<Sku>, u64>;
@@ -49,6 +53,11 @@ impl Replica {
             Ok(meanings) => meanings,
             Err(reason) => return Ok(Err(reason)),
         };
+        let rows =
+            meanings.iter().map(|(_, meaning)| rows_of(meaning)).fold(0, usize::saturating_add);
+        if let Some(op) = header.ops.first().filter(|_| rows > ROWS_PER_ENTRY_MAX) {
+            return Ok(Err(HeldBack::Unreadable(op.kind)));
+        }
         let replaces = |(_, number): &(_, u64)| *number > 1;
         let mut open: Claims = claims_of(&meanings).into_iter().filter(replaces).collect();
         if open.is_empty() {
@@ -150,10 +159,12 @@ fn claims_of(meanings: &[(EntryId, Meaning<'_>)]) -> Claims {
     };
     for (_, meaning) in meanings {
         let Meaning::Record(record) = meaning else { continue };
-        match record.as_ref() {
+        match &**record {
             Record::StoreOpened(settings) => claim(None, settings.edit),
             Record::ProductsEdited(edits) => {
-                edits.iter().for_each(|edit| claim(Some(edit.sku.clone()), edit.edit));
+                for edit in edits {
+                    claim(Some(edit.sku.clone()), edit.edit);
+                }
             }
             _ => {}
         }

@@ -256,7 +256,7 @@ impl Replica {
             self.effect(Effect::Alarm(Alarm::ChangeRefused { entry: id, reason }));
             return Ok(());
         }
-        self.unsaved_rows = self.unsaved_rows.saturating_add(rows_of(record));
+        self.unsaved_rows = self.unsaved_rows.saturating_add(record_rows(record));
         if let Some(key) = record.idempotency_key() {
             let key = keys::idempotency(key);
             // The first answer stands.
@@ -372,8 +372,15 @@ impl Replica {
     }
 }
 
-/// About how many rows of the books a record changes.
-fn rows_of(record: &Record) -> usize {
+/// About how many rows of the books an op changes.
+pub(super) fn rows_of(meaning: &Meaning<'_>) -> usize {
+    match meaning {
+        Meaning::Record(record) => record_rows(record),
+        Meaning::Roster | Meaning::Life(_) | Meaning::Change { .. } => 1,
+    }
+}
+
+fn record_rows(record: &Record) -> usize {
     match record {
         Record::ProductsEdited(edits) => edits.len(),
         Record::TransactionCompleted(sale) => sale.items.len().saturating_add(2),

@@ -49,9 +49,8 @@ impl Replica {
         let Some(group) = self.group else { return };
         let due = match self.roster.insert(group, id, record) {
             Growth::Known => return,
-            Growth::More => RosterDue::JudgeAgain,
             Growth::Other(devices) if self.reach_beyond_cut(&devices) => RosterDue::FoldAgain,
-            Growth::Other(_) => RosterDue::JudgeAgain,
+            Growth::More | Growth::Other(_) => RosterDue::JudgeAgain,
         };
         self.roster_due = self.roster_due.max(due);
         self.resume_due = true;

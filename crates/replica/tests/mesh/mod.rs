@@ -36,7 +36,7 @@ pub(crate) struct Summary {
 }
 
 pub(crate) fn register_of(device: u8) -> RegisterId {
-    RegisterId::new(&format!("R{device}")).unwrap()
+    RegisterId::new(format!("R{device}")).unwrap()
 }
 
 pub(crate) fn device_of(device: u8) -> DeviceId {
