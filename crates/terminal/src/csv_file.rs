@@ -188,19 +188,19 @@ impl Row<'_> {
         let bytes = column.index.and_then(|index| self.record.get(index)).unwrap_or_default();
         core::str::from_utf8(bytes)
             .map(str::trim)
-            .map_err(|_not_utf8| self.error(format!("{} is not UTF-8 text", column.name)))
+            .map_err(|_not_utf8| self.error(&format!("{} is not UTF-8 text", column.name)))
     }
 
     /// The same, of a column that must not be empty.
     pub fn filled(&self, column: Column) -> Result<&str, RowError> {
         match self.text(column)? {
-            "" => Err(self.error(format!("{} is missing", column.name))),
+            "" => Err(self.error(&format!("{} is missing", column.name))),
             text => Ok(text),
         }
     }
 
     /// What is wrong with this row.
-    pub fn error(&self, reason: impl ToString) -> RowError {
+    pub fn error(&self, reason: &(impl ToString + ?Sized)) -> RowError {
         RowError { line: self.line(), reason: reason.to_string() }
     }
 }

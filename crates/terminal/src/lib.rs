@@ -38,7 +38,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    let mut output = Output::new(cli.json, cli.quiet);
+    let mut output = Output::of(&cli);
     match commands::dispatch(cli, &mut output, clock) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads has closed the pipe and wants no more.

@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pos_core::money::Money;
 use serde_json::{Value, json};
 
+use crate::cli::Cli;
 use crate::error::TerminalError;
 
 /// What takes less shows no progress.
@@ -21,9 +22,9 @@ pub struct Output {
 }
 
 impl Output {
-    /// Answers in JSON or for people; quiet: without remarks and progress.
-    pub const fn new(json: bool, quiet: bool) -> Self {
-        Self { json, quiet }
+    /// As the command line asks: in JSON or for people, with or without remarks and progress.
+    pub const fn of(cli: &Cli) -> Self {
+        Self { json: cli.json, quiet: cli.quiet }
     }
 
     /// Whether the answer is to be JSON.
@@ -145,7 +146,9 @@ fn complain(text: &str) {
 /// A table; columns named in `right` hold numbers.
 pub fn table<const N: usize>(header: [&str; N], right: &[usize]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
+    let mut style = presets::UTF8_HORIZONTAL_ONLY;
+    style.row_separator = LineStyle::none();
+    table.load_style(style).set_header(header);
     align_right(&mut table, right);
     table
 }

@@ -78,9 +78,18 @@ pub fn store_folder(given: Option<PathBuf>) -> Result<PathBuf, TerminalError> {
 /// Makes the device's key and keeps it; readable by its owner alone.
 pub fn make_identity(storage: &mut impl Storage) -> Result<Identity, TerminalError> {
     let secret: [u8; 32] = random()?;
-    let text: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = Hexadecimal(&secret).to_string();
     storage.put_small_file(KEY_FILE, text.as_bytes())?;
     Ok(Identity::new(secret, random()?))
+}
+
+/// Bytes as hexadecimal text.
+struct Hexadecimal<'a>(&'a [u8]);
+
+impl std::fmt::Display for Hexadecimal<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
 }
 
 /// The device's key with a nonce for this start of the process; `None` before one was made.

@@ -103,12 +103,11 @@ pub fn encode(lines: &[Line], model: &Model, drawer: Drawer) -> Vec<u8> {
 
 /// As many bytes as the character has columns, so that what stands right of it stays in place.
 fn put(bytes: &mut Vec<u8>, page: CodePage, character: char) {
-    match page.byte(character) {
-        Some(byte) => bytes.push(byte),
-        None => {
-            let columns = UnicodeWidthChar::width(character).unwrap_or(0);
-            bytes.extend(std::iter::repeat_n(UNKNOWN, columns));
-        }
+    if let Some(byte) = page.byte(character) {
+        bytes.push(byte);
+    } else {
+        let columns = UnicodeWidthChar::width(character).unwrap_or(0);
+        bytes.extend(std::iter::repeat_n(UNKNOWN, columns));
     }
 }
 

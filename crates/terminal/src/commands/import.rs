@@ -99,7 +99,7 @@ fn import<S: Storage>(
             Ok(wanted) => {
                 if let Some(first) = seen.insert(wanted.sku.clone(), row.line()) {
                     let reason = format!("{} is on line {first} already", wanted.sku);
-                    imported.faults.push(row.error(reason));
+                    imported.faults.push(row.error(&reason));
                     seen.insert(wanted.sku, first);
                     continue;
                 }
@@ -110,7 +110,7 @@ fn import<S: Storage>(
         if batch.len() >= BATCH {
             till.execute(Command::EditProducts(core::mem::take(&mut batch)))?;
         }
-        if imported.rows % 1024 == 0 {
+        if imported.rows.is_multiple_of(1024) {
             progress(file.consumed());
         }
     };
@@ -196,7 +196,7 @@ impl Columns {
     }
 
     fn read(self, row: &Row<'_>, settings: &StoreSettings) -> Result<Wanted, RowError> {
-        let sku = Sku::new(row.filled(self.sku)?).map_err(|error| row.error(error))?;
+        let sku = Sku::new(row.filled(self.sku)?).map_err(|error| row.error(&error))?;
         let fields = ProductFields {
             name: Some(name(row, self.name)?),
             gtins: self.gtins(row)?,
@@ -213,7 +213,7 @@ impl Columns {
         match row.text(self.gtin)? {
             "" => Ok(None),
             text => {
-                let gtin = text.parse::<Gtin>().map_err(|error| row.error(error))?;
+                let gtin = text.parse::<Gtin>().map_err(|error| row.error(&error))?;
                 Ok(Some(BTreeSet::from([gtin])))
             }
         }
@@ -227,7 +227,7 @@ impl Columns {
         match row.text(self.price)? {
             "" => Ok(None),
             text => {
-                let price = UnitPrice::parse(text, currency).map_err(|error| row.error(error))?;
+                let price = UnitPrice::parse(text, currency).map_err(|error| row.error(&error))?;
                 Ok(Some(Assign::Set(price)))
             }
         }
@@ -238,7 +238,7 @@ impl Columns {
             "" => Ok(None),
             "stocked" | "goods" => Ok(Some(ProductKind::Stocked)),
             "service" => Ok(Some(ProductKind::Service)),
-            other => Err(row.error(format!("kind {other:?} is neither stocked nor service"))),
+            other => Err(row.error(&format!("kind {other:?} is neither stocked nor service"))),
         }
     }
 
@@ -249,7 +249,7 @@ impl Columns {
             "kg" | "kilogram" => Ok(Some(UnitOfMeasure::Kilogram)),
             "l" | "litre" | "liter" => Ok(Some(UnitOfMeasure::Litre)),
             "m" | "metre" | "meter" => Ok(Some(UnitOfMeasure::Metre)),
-            other => Err(row.error(format!("unit {other:?} is none of each, kg, l and m"))),
+            other => Err(row.error(&format!("unit {other:?} is none of each, kg, l and m"))),
         }
     }
 
@@ -267,7 +267,7 @@ impl Columns {
         }
         let known: Vec<&str> = settings.tax_table.categories().map(|(name, _)| name).collect();
         let known = known.join(", ");
-        Err(row.error(format!("tax_category {text:?} is not one of the store's ({known})")))
+        Err(row.error(&format!("tax_category {text:?} is not one of the store's ({known})")))
     }
 }
 
@@ -279,7 +279,7 @@ fn name(row: &Row<'_>, column: Column) -> Result<String, RowError> {
     }
     let (length, most) = (name.chars().count(), limits::NAME_CHARS_MAX);
     if length > most {
-        return Err(row.error(format!("name has {length} characters, at most {most} are printed")));
+        return Err(row.error(&format!("name has {length} characters, at most {most} are printed")));
     }
     Ok(name.to_owned())
 }

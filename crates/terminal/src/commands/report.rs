@@ -38,7 +38,7 @@ pub(super) fn run(context: &mut Context<'_>, typed: &Report) -> Result<(), Termi
                 to: day(to.as_deref(), DateRange::last_day)?,
                 register: parse_register(register.as_deref())?,
             };
-            context.with_whole_till(|context, till| sales(context.output, till, filter))
+            context.with_whole_till(|context, till| sales(context.output, till, &filter))
         }
     }
 }
@@ -218,10 +218,10 @@ fn x_text(title: &str, report: &XReport, last: &[(String, String)]) -> String {
 fn sales<S: Storage>(
     output: &mut Output,
     till: &mut Till<S>,
-    filter: ReportFilter,
+    filter: &ReportFilter,
 ) -> Result<(), TerminalError> {
     let report = till.replica().books().sales_report(filter.clone())?;
-    let days = by_day(till.replica(), &filter)?;
+    let days = by_day(till.replica(), filter)?;
     let meaning = till.node().query(|replica, storage| replica.meaning_digest(storage))?;
     let replica = till.replica();
     let mut fields = totals_json(&report.totals)?;
@@ -337,15 +337,11 @@ fn sales_row(day: String, report: &SalesReport) -> [String; 7] {
 
 fn series_text(series: &ReceiptSeries) -> String {
     let (Some(first), Some(last)) = (series.first, series.last) else { return "none".to_owned() };
-    let mut text = format!("{first} to {last}, {} in all", series.count);
+    let mut parts = vec![format!("{first} to {last}"), format!("{} in all", series.count)];
     if series.is_gapless() {
-        text.push_str(", no gap");
+        parts.push("no gap".to_owned());
     }
-    for gap in &series.gaps {
-        text.push_str(&format!(", {} to {} missing", gap.from, gap.to));
-    }
-    for twice in &series.duplicates {
-        text.push_str(&format!(", {twice} given twice"));
-    }
-    text
+    parts.extend(series.gaps.iter().map(|gap| format!("{} to {} missing", gap.from, gap.to)));
+    parts.extend(series.duplicates.iter().map(|twice| format!("{twice} given twice")));
+    parts.join(", ")
 }

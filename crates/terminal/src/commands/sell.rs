@@ -274,7 +274,7 @@ fn short(cart: CartId) -> String {
 /// One thing to sell, as typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Item {
-    item: ItemRef,
+    what: ItemRef,
     quantity: Quantity,
     price: Option<UnitPrice>,
 }
@@ -287,9 +287,9 @@ impl Item {
         book: &PriceBook,
         currency: pos_core::money::Currency,
     ) -> Result<Self, TerminalError> {
-        let one = |item| Self { item, quantity: Quantity::ONE, price: None };
-        if let Some(item) = find(text, book) {
-            return Ok(one(item));
+        let one = |what| Self { what, quantity: Quantity::ONE, price: None };
+        if let Some(what) = find(text, book) {
+            return Ok(one(what));
         }
         let (rest, price) = match text.rsplit_once('@') {
             Some((rest, price)) => {
@@ -299,14 +299,14 @@ impl Item {
             }
             None => (text, None),
         };
-        if let Some(item) = find(rest, book) {
-            return Ok(Self { price, ..one(item) });
+        if let Some(what) = find(rest, book) {
+            return Ok(Self { price, ..one(what) });
         }
         if let Some((code, quantity)) = rest.rsplit_once(['x', 'X', '×'])
             && let Ok(quantity) = quantity.parse::<Quantity>()
-            && let Some(item) = find(code, book)
+            && let Some(what) = find(code, book)
         {
-            return Ok(Self { item, quantity, price });
+            return Ok(Self { what, quantity, price });
         }
         Err(CommandError::from(pos_core::cart::CartError::UnknownItem(rest.to_owned())).into())
     }
@@ -314,7 +314,7 @@ impl Item {
     fn command(self, typed: &Sell, merge: Merge) -> CartCommand {
         let reason = typed.reason.clone();
         CartCommand::AddItem {
-            item: self.item,
+            item: self.what,
             quantity: self.quantity,
             price: self.price.map(|unit_price| PriceOverride { unit_price, reason }),
             direction: if typed.returned { Direction::Return } else { Direction::Sale },

@@ -1,5 +1,6 @@
 //! `tillmesh status`: how the till is.
 
+use replica::core::Replica;
 use replica::storage::{Reads, Room, Storage, Stream};
 use replica::store::{FileStorage, MapState};
 use serde_json::{Value, json};
@@ -33,35 +34,11 @@ fn status(
     let exceptions: Vec<String> = exceptions.iter().map(ToString::to_string).collect();
     let replica = till.replica();
     let (settings, books) = (replica.settings()?, replica.books());
-    let registers: Vec<Value> = books
-        .registers()
-        .map(|(register, holder)| {
-            let shift = books.open_shift(register).map(|(_, shift)| {
-                json!({"number": shift.number, "business_date": shift.business_date.to_string()})
-            });
-            json!({
-                "register": register.as_str(),
-                "served_here": holder == replica.device(),
-                "last_receipt": books.last_receipt(register),
-                "open_shift": shift,
-            })
-        })
-        .collect();
-    let damage: Vec<Value> = replica
-        .damage()
-        .iter()
-        .map(|damage| {
-            json!({
-                "stream": damage.stream.name(),
-                "first": damage.first,
-                "last": damage.last,
-                "place": damage.place,
-                "reason": damage.reason,
-            })
-        })
-        .collect();
     let storage = till.storage();
-    let frames = |stream| json!({"entries": storage.next_ordinal(stream), "bytes": storage.stream_bytes(stream)});
+    let frames = |stream| {
+        let (entries, bytes) = (storage.next_ordinal(stream), storage.stream_bytes(stream));
+        json!({"entries": entries, "bytes": bytes})
+    };
     let (index, why) = match storage.map_state() {
         MapState::Loaded => ("loaded", None),
         MapState::Fresh => ("new", None),
@@ -78,7 +55,7 @@ fn status(
         "folder": context.folder.display().to_string(),
         "device": replica.device().to_string(),
         "ready_ms": till.ready_micros() / 1000,
-        "registers": registers,
+        "registers": registers(replica),
         "open_carts": carts,
         "products": books.price_book().len(),
         "journal": {
@@ -91,12 +68,41 @@ fn status(
             "reason": why,
             "rebuilt": rebuilding.is_some(),
         },
-        "damage": damage,
+        "damage": damage(replica),
         "kept_aside": replica.held_back().count(),
         "exceptions": exceptions,
         "room": room,
         "writing_stopped": replica.stopped(),
     }))
+}
+
+fn registers(replica: &Replica) -> Vec<Value> {
+    let books = replica.books();
+    let registers = books.registers().map(|(register, holder)| {
+        let shift = books.open_shift(register).map(|(_, shift)| {
+            json!({"number": shift.number, "business_date": shift.business_date.to_string()})
+        });
+        json!({
+            "register": register.as_str(),
+            "served_here": holder == replica.device(),
+            "last_receipt": books.last_receipt(register),
+            "open_shift": shift,
+        })
+    });
+    registers.collect()
+}
+
+fn damage(replica: &Replica) -> Vec<Value> {
+    let damage = replica.damage().iter().map(|damage| {
+        json!({
+            "stream": damage.stream.name(),
+            "first": damage.first,
+            "last": damage.last,
+            "place": damage.place,
+            "reason": damage.reason,
+        })
+    });
+    damage.collect()
 }
 
 fn text(status: &Value) -> String {

@@ -73,11 +73,13 @@ fn words(finding: &Finding) -> String {
         Finding::Damaged { stream, first, last, feed, entries, place, reason } => {
             let frames =
                 if first == last { format!("{first}") } else { format!("{first} to {last}") };
-            let mut text = format!("{stream} journal, frame {frames}: {reason} ({place})");
-            if let (Some(feed), Some((first, last))) = (feed, entries) {
-                text.push_str(&format!("; entries {first} to {last} of feed {feed} are lost here"));
-            }
-            text
+            let lost = match (feed, entries) {
+                (Some(feed), Some((first, last))) => {
+                    format!("; entries {first} to {last} of feed {feed} are lost here")
+                }
+                _ => String::new(),
+            };
+            format!("{stream} journal, frame {frames}: {reason} ({place}){lost}")
         }
         Finding::NotAnEntry { stream, ordinal, reason } => {
             format!("{stream} journal, frame {ordinal} holds no entry: {reason}")

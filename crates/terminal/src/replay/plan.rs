@@ -126,7 +126,7 @@ pub fn read(
     let mut draft = Draft::new(currency);
     while let Some(row) = file.next_row()? {
         draft.take(columns.read(&row, currency));
-        if draft.rows % 4096 == 0 {
+        if draft.rows.is_multiple_of(4096) {
             progress(file.consumed());
         }
     }
@@ -171,11 +171,11 @@ impl Columns {
     fn read(self, row: &Row<'_>, currency: Currency) -> Result<Read, RowError> {
         let invoice = IdempotencyKey::new(row.filled(self.invoice)?)
             .map_err(|_bad_name| row.error("invoice is not a number of letters and digits"))?;
-        let sku = Sku::new(row.filled(self.stock_code)?).map_err(|error| row.error(error))?;
+        let sku = Sku::new(row.filled(self.stock_code)?).map_err(|error| row.error(&error))?;
         let quantity: Quantity =
-            row.filled(self.quantity)?.parse().map_err(|error| row.error(error))?;
+            row.filled(self.quantity)?.parse().map_err(|error| row.error(&error))?;
         if quantity.is_zero() || quantity.thousandths() % Quantity::ONE.thousandths() != 0 {
-            return Err(row.error(format!("quantity {quantity} is not a whole number but 0")));
+            return Err(row.error(&format!("quantity {quantity} is not a whole number but 0")));
         }
         let at = self.moment(row)?;
         let price = self.price(row, &invoice, currency)?;
@@ -187,7 +187,7 @@ impl Columns {
     fn moment(self, row: &Row<'_>) -> Result<DateTime, RowError> {
         let text = row.filled(self.invoice_date)?;
         let refused =
-            || row.error(format!("invoice_date {text:?} is not like 2010-12-01T08:26:00"));
+            || row.error(&format!("invoice_date {text:?} is not like 2010-12-01T08:26:00"));
         let at: DateTime = text.parse().map_err(|_not_a_date| refused())?;
         BusinessDate::from_date(at.date()).map_err(|_not_in_calendar| refused())?;
         Ok(at)
@@ -201,12 +201,12 @@ impl Columns {
     ) -> Result<Decimal, RowError> {
         let text = row.filled(self.unit_price)?;
         let price = Decimal::from_str_exact(text)
-            .map_err(|_not_decimal| row.error(format!("unit_price {text:?} is not a number")))?;
+            .map_err(|_not_decimal| row.error(&format!("unit_price {text:?} is not a number")))?;
         // Only an account is posted below zero.
         if price.is_sign_negative() && !price.is_zero() && is_posting(invoice) {
             return Ok(price);
         }
-        UnitPrice::from_decimal(price, currency).map_err(|error| row.error(error))?;
+        UnitPrice::from_decimal(price, currency).map_err(|error| row.error(&error))?;
         Ok(price)
     }
 }
@@ -296,12 +296,11 @@ impl Draft {
         };
         let fresh = self.groups.len();
         let at = *self.by_invoice.entry(read.invoice.clone()).or_insert(fresh);
-        match self.groups.get_mut(at) {
-            Some(group) => group.rows.push(kept),
-            None => {
-                let (rows, line) = (vec![kept], read.line);
-                self.groups.push(Group { invoice: read.invoice, at: read.at, line, rows });
-            }
+        if let Some(group) = self.groups.get_mut(at) {
+            group.rows.push(kept);
+        } else {
+            let (rows, line) = (vec![kept], read.line);
+            self.groups.push(Group { invoice: read.invoice, at: read.at, line, rows });
         }
     }
 

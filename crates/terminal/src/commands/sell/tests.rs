@@ -35,21 +35,16 @@ fn an_item_is_a_code_with_quantity_and_price_behind_it() {
     let book = till.replica().books().price_book();
     let read = |text: &str| {
         let item = Item::read(text, book, pos_core::money::Currency::GBP).unwrap();
-        let ItemRef::Sku(sku) = item.item else { panic!("a SKU") };
+        let ItemRef::Sku(sku) = item.what else { panic!("a SKU") };
         let price = item.price.map(|price| price.to_string());
         (sku.to_string(), item.quantity.to_string(), price)
     };
-    let one = |sku: &str, quantity: &str| (sku.to_owned(), quantity.to_owned(), None);
     assert_eq!(read("mug").0, "MUG");
     assert_eq!(read("MUGx2").1, read("MUG×2").1);
     let priced = read("MUGx0.5@2.25");
     assert_eq!(priced.2.as_deref(), Some("2.25 GBP"));
     // A code that ends like a quantity is taken as it stands.
-    assert_eq!(read("BOX2"), {
-        let mut whole = one("BOX2", "");
-        whole.1 = read("mug").1;
-        whole
-    });
+    assert_eq!(read("BOX2"), ("BOX2".to_owned(), read("mug").1, None));
     assert_eq!(read("BOX2x3").0, "BOX2");
     for unknown in ["CUP", "MUGx", "xMUG", "MUG@", "MUG@-1"] {
         assert!(Item::read(unknown, book, pos_core::money::Currency::GBP).is_err(), "{unknown}");

@@ -172,7 +172,9 @@ fn a_row_that_cannot_be_used_is_named_by_its_line_and_the_rest_is_planned() {
         row("1", "10011", "9999999", "99999999999"),
         "1,10012\n".to_owned(),
     ];
-    bad.iter().for_each(|row| bytes.extend_from_slice(row.as_bytes()));
+    for row in &bad {
+        bytes.extend_from_slice(row.as_bytes());
+    }
     bytes.extend_from_slice(b"1,10013,caf\xe9,1,2010-12-01T08:26:00,2.55,,UK\n");
     bytes.extend_from_slice(row("2", "10001", "1", "2.55").as_bytes());
     let plan = plan_of_bytes(bytes, DateRange::default());
