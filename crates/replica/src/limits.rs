@@ -45,6 +45,10 @@ pub const RESUME_EVERY_BYTES: u64 = 1 << 20;
 pub const FLOOR_FLUSH_MS: u64 = 20;
 /// Shortest time between two changes of a published stock counter, in milliseconds.
 pub const STOCK_PUBLISH_MS: u64 = 1000;
+/// Longest time the map stays behind the journal while entries come in, in milliseconds.
+pub const MAP_COMMIT_MS: u64 = 1000;
+/// Waiting changes of the map that are not put off further.
+pub const MAP_COMMIT_ROWS: usize = 20_000;
 /// Bytes of journal one step of a rebuild reads, so that a sale never waits long behind it.
 pub const REBUILD_STEP_BYTES: usize = 256 << 10;
 /// Most commands whose flush is awaited at once.

@@ -225,7 +225,7 @@ impl Replica {
 
     /// Hands the waiting changes to the map, once every entry they were folded from is durable.
     pub(super) fn commit_when_flushed(&mut self) {
-        if !self.all_flushed() || self.stopped.is_some() {
+        if !self.all_flushed() || self.stopped.is_some() || !self.commit_is_due() {
             return;
         }
         let rows = self.books.take_dirty();
@@ -249,7 +249,18 @@ impl Replica {
         self.overlay.put(keys::APPLIED.to_vec(), value);
         let batch = self.overlay.take();
         self.unsaved_rows = 0;
+        self.committed_at_ms = self.now_ms;
         self.effect(Effect::Commit(batch));
+    }
+
+    /// Rows that change all the time (totals, feeds, carts that are paid a moment later) reach the
+    /// map once a second, not with every sale: what is lost by a crash is folded again at start.
+    fn commit_is_due(&self) -> bool {
+        let rows = self.overlay.len().saturating_add(self.unsaved_rows);
+        self.closing
+            || self.rebuild.is_some()
+            || rows >= limits::MAP_COMMIT_ROWS
+            || self.now_ms.saturating_sub(self.committed_at_ms) >= limits::MAP_COMMIT_MS
     }
 
     /// Reads the map into memory; `None` when it cannot be a fold of this journal.

@@ -86,6 +86,9 @@ pub struct Replica {
     pub(super) writing: bool,
     /// About how many rows of the books wait to be committed.
     pub(super) unsaved_rows: usize,
+    pub(super) now_ms: u64,
+    pub(super) committed_at_ms: u64,
+    pub(super) closing: bool,
     pub(super) carts: BTreeMap<CartId, OpenCart>,
     pub(super) uses: u64,
     pub(super) movements: BTreeMap<BusinessDate, DayMovements>,
@@ -130,6 +133,9 @@ impl Replica {
             waiters: BTreeMap::new(),
             writing: false,
             unsaved_rows: 0,
+            now_ms: 0,
+            committed_at_ms: 0,
+            closing: false,
             carts: BTreeMap::new(),
             uses: 0,
             movements: BTreeMap::new(),
@@ -168,6 +174,7 @@ impl Replica {
 
     /// Handles one input. Never blocks; what is to be done comes out of [`Self::poll_effect`].
     pub fn handle(&mut self, reads: &dyn Reads, at: Moment, input: Input) {
+        self.now_ms = at.monotonic_ms;
         match input {
             Input::Command { id, command } => self.command(reads, at, id, command),
             Input::Flushed { stream, upto } => self.confirm(stream, upto),
@@ -208,7 +215,9 @@ impl Replica {
     pub fn poll_timeout(&self) -> Option<u64> {
         let publish = (!self.movements.is_empty() && self.stopped.is_none())
             .then(|| self.published_at_ms.saturating_add(limits::STOCK_PUBLISH_MS));
-        [self.floor_due_ms, publish].into_iter().flatten().min()
+        let commit = (self.overlay.len() > 0 && self.stopped.is_none())
+            .then(|| self.committed_at_ms.saturating_add(limits::MAP_COMMIT_MS));
+        [self.floor_due_ms, publish, commit].into_iter().flatten().min()
     }
 
     /// The device.

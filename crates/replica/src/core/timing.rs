@@ -18,11 +18,13 @@ impl Replica {
             }
             self.effect(Effect::Flush(Stream::OwnFloor));
         }
+        self.commit_when_flushed();
     }
 
     /// Publishes, marks the end of the journal, flushes. What is cut off behind such a mark later
     /// is damage, not an unfinished write.
     pub(super) fn close(&mut self, reads: &dyn Reads, at: Moment) {
+        self.closing = true;
         if self.stopped.is_some() || self.life.is_none() {
             self.commit_when_flushed();
             return;
