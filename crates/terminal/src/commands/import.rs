@@ -46,13 +46,14 @@ pub(super) fn run(
         imported
     })?;
     context.show_faults(path, &imported.faults);
+    let rejected = u64::try_from(imported.faults.len()).unwrap_or(u64::MAX);
     let answer = json!({
         "rows": imported.rows,
+        "imported": imported.rows.saturating_sub(rejected),
         "added": imported.added,
         "changed": imported.changed,
         "unchanged": imported.unchanged,
-        "refused": imported.faults.len(),
-        "warnings": faults_json(&imported.faults),
+        "rejected": faults_json(&imported.faults),
     });
     context.output.answer(&answer, || table(&imported))?;
     if strict && !imported.faults.is_empty() {

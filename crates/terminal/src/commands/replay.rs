@@ -182,7 +182,7 @@ fn summary(
         "products_added": done.products,
         "carts_abandoned": done.abandoned,
         "rows": plan.rows,
-        "rows_refused": faults_json(&plan.faults),
+        "rejected": faults_json(&plan.faults),
         "measured_receipts": receipts,
         "sales_per_second": measured.per_second(),
         "first_1000_per_second": measured.first_per_second(),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pos_core::books::RowKey;
 use pos_core::business_date::BusinessDate;
 use pos_core::ids::RegisterId;
 use pos_core::money::MoneyError;
@@ -276,10 +277,13 @@ fn by_day(
     filter: &ReportFilter,
 ) -> Result<BTreeMap<BusinessDate, SalesReport>, TerminalError> {
     let books = replica.books();
+    // A day may have adjustments or postings alone, and no shift.
     let days: BTreeSet<BusinessDate> = books
-        .registers()
-        .flat_map(|(register, _)| books.shifts(register))
-        .map(|(_, shift)| shift.business_date)
+        .rows()
+        .filter_map(|(key, _)| match RowKey::from_bytes(&key) {
+            Ok(RowKey::Totals(key)) => Some(key.business_date),
+            Ok(_) | Err(_) => None,
+        })
         .filter(|date| filter.from.is_none_or(|from| from <= *date))
         .filter(|date| filter.to.is_none_or(|to| *date <= to))
         .collect();

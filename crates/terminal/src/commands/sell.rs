@@ -10,7 +10,6 @@ use pos_core::product::Sku;
 use pos_core::quantity::Quantity;
 use pos_core::receipt::ReceiptEdition;
 use pos_core::tender::Tendered;
-use pos_core::transaction::TenderKind;
 use pos_core::unit_price::UnitPrice;
 use replica::core::{CommandError, Completed};
 use replica::storage::Storage;
@@ -197,38 +196,20 @@ fn say<S: Storage>(
     context.output.answer(&answer, || text)
 }
 
+/// The record as it leaves the system, and what names and prints it.
 fn sale_json(done: &Completed, repeated: bool, text: &str) -> Result<Value, TerminalError> {
-    let sale = &done.transaction;
-    let change = sale.payments.iter().map(|payment| payment.change);
-    let tenders = sale.payments.iter().map(|payment| {
-        json!({
-            "kind": tender_name(payment.kind),
-            "tendered": amount(payment.tendered),
-            "change": amount(payment.change),
-            "reference": payment.reference,
-        })
-    });
-    Ok(json!({
+    let mut answer = json!({
+        "transactionId": done.id.to_string(),
         "receipt": done.number.to_string(),
-        "id": done.id.to_string(),
-        "business_date": sale.business_date.to_string(),
-        "currency": sale.currency().code(),
-        "total": amount(sale.total),
-        "tax": amount(sale.tax()?),
-        "rounding": amount(sale.rounding),
-        "change": amount(Money::sum(change, sale.currency())?),
-        "tenders": tenders.collect::<Vec<_>>(),
-        "lines": sale.items.len(),
         "repeated": repeated,
         "text": text,
-    }))
-}
-
-const fn tender_name(kind: TenderKind) -> &'static str {
-    match kind {
-        TenderKind::Cash => "cash",
-        TenderKind::Card => "card",
+    });
+    let record = serde_json::to_value(&done.transaction)
+        .map_err(|error| TerminalError::Output(std::io::Error::other(error)))?;
+    if let (Value::Object(answer), Value::Object(record)) = (&mut answer, record) {
+        answer.extend(record);
     }
+    Ok(answer)
 }
 
 /// The carts that are neither paid nor given up.

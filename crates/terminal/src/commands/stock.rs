@@ -29,7 +29,7 @@ pub(super) fn run(context: &mut Context<'_>, typed: &Stock) -> Result<(), Termin
             let name = product.map_or("", |product| product.name.as_str());
             let is_service = product.is_some_and(|product| product.kind == ProductKind::Service);
             let on_hand = (!is_service).then(|| quantity.to_string());
-            rows.push(json!({"sku": sku.as_str(), "name": name, "on_hand": on_hand}));
+            rows.push(json!({"sku": sku.as_str(), "name": name, "onHand": on_hand}));
             let on_hand = on_hand.unwrap_or_else(|| "service".to_owned());
             shown.add_row([sku.to_string(), name.to_owned(), on_hand]);
         }

@@ -407,3 +407,6 @@ fn new_product(product: &PlannedProduct) -> (Sku, ProductFields) {
     };
     (product.sku.clone(), fields)
 }
+
+#[cfg(test)]
+mod tests;

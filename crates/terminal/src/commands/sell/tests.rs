@@ -1,9 +1,10 @@
+use clap::Parser;
 use pos_core::business_date::BusinessDate;
+use pos_core::transaction::TenderKind;
+use replica::memory::Crash;
 
 use super::*;
 use crate::till::tests::{TestTill, add_product, memory_till, memory_till_of, restarted};
-use clap::Parser;
-use replica::memory::Crash;
 
 fn typed(arguments: &str) -> Sell {
     let line = format!("tillmesh sell {arguments}");
