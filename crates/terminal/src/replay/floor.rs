@@ -10,7 +10,7 @@ use std::time::Instant;
 use super::measure::Percentiles;
 
 /// Bytes of one append: what an average sale of the Online Retail file adds to the Ledger.
-pub const APPEND_BYTES: usize = 3 << 10;
+pub(super) const APPEND_BYTES: usize = 3 << 10;
 /// One probe for so many receipts.
 const EVERY: u64 = 4;
 /// The file is used again from its start when it is full.
