@@ -21,7 +21,7 @@ pub const SMALL_FILE_BYTES_MAX: usize = 1 << 20;
 pub const ENTRY_BYTES_MAX: usize = 512 << 10;
 /// Longest header, in bytes.
 pub const HEADER_BYTES_MAX: usize = 64 << 10;
-/// Longest body of an op, in bytes. A sale of 5,000 lines fits.
+/// Longest body of an op, in bytes. A sale of 5,000 lines with names of usual length fits.
 pub const BODY_BYTES_MAX: usize = 480 << 10;
 /// Most ops of one entry.
 pub const OPS_PER_ENTRY_MAX: usize = 64;
@@ -33,10 +33,6 @@ pub const ROSTER_HEADS_MAX: usize = 16;
 pub const DEPS_MAX: usize = 256;
 /// Most entries of one window of catch-up.
 pub const WINDOW_ENTRIES_MAX: usize = 4096;
-/// Most entries kept in memory while those before them are missing.
-pub const PARKED_ENTRIES_MAX: usize = 4096;
-/// Most devices a roster admits: a full mesh of 64 tills and some back offices.
-pub const ROSTER_DEVICES_MAX: usize = 256;
 /// Most feeds one revocation cuts.
 pub const CUTS_MAX: usize = 1024;
 /// Own Ledger bytes after which the till writes down what it needs to go on selling.

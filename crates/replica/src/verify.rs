@@ -37,6 +37,13 @@ pub enum Finding {
         /// What is wrong.
         reason: String,
     },
+    /// Something beside the entries is altered, the head of a segment file say: no entry is lost.
+    Altered {
+        /// The journal.
+        stream: &'static str,
+        /// What, and before which entry it stands.
+        what: String,
+    },
     /// A good frame whose content is no entry.
     NotAnEntry {
         /// The journal.
@@ -104,6 +111,9 @@ pub struct Verification {
     pub transactions: u64,
     /// Products compared between books and published counters.
     pub products: u64,
+    /// Damaged frames, as the journal reports them.
+    #[serde(skip)]
+    pub damage: Vec<Damage>,
     /// What is not as it should be, sorted.
     pub findings: Vec<Finding>,
 }
@@ -177,9 +187,6 @@ impl Checker {
         stream: Stream,
         progress: &mut dyn FnMut(u64),
     ) -> Result<(), StorageError> {
-        if let Some(torn) = &reads.recovered(stream).torn {
-            self.open.push((torn.clone(), None));
-        }
         let mut last_feed = None;
         let mut next = 0;
         while next < reads.next_ordinal(stream) {
@@ -246,6 +253,7 @@ impl Checker {
                 place.seq = last;
                 place.id = EntryId::from_bytes([0; 32]);
             }
+            self.result.damage.push(damage.clone());
             self.result.findings.push(Finding::Damaged {
                 stream: damage.stream.name(),
                 first: damage.first,

@@ -2,12 +2,16 @@
 
 mod shop;
 
-use pos_core::ids::IdempotencyKey;
+use pos_core::ids::{IdempotencyKey, StoreId};
 use pos_core::product::Sku;
 use pos_core::quantity::Quantity;
 use pos_core::refund::RefundLine;
 use pos_core::tender::Tendered;
-use replica::core::{Command, CommandError, Outcome, RefundCommand};
+use replica::core::{
+    Command, CommandError, Entry, EntryDraft, EntryId, Incarnation, Lane, OpClass, OpDraft,
+    Outcome, RefundCommand,
+};
+use replica::limits;
 use replica::memory::Crash;
 use replica::node::Node;
 use replica::storage::{Reads, Storage, Stream};
@@ -159,4 +163,29 @@ fn a_receipt_is_refunded_once_and_never_beyond_what_was_sold() {
     assert!(till.query(|replica, disk| replica.exceptions(disk)).unwrap().is_empty());
     let on_hand = till.replica().books().on_hand(&Sku::new("85123A").unwrap());
     assert_eq!(on_hand, Quantity::ZERO);
+}
+
+#[test]
+fn what_could_not_be_read_back_is_never_signed() {
+    let identity = identity(1, 1);
+    let sign = |length: usize| {
+        let op =
+            OpDraft { kind: 105, class: OpClass::Fact, subject: Vec::new(), body: vec![7; length] };
+        let draft = EntryDraft {
+            group: StoreId::from_bytes([1; 16]),
+            lane: Lane::Ledger,
+            incarnation: Incarnation { counter: 1, nonce: [1; 8] },
+            seq: 1,
+            previous: EntryId::from_bytes([0; 32]),
+            lamport: 1,
+            wall: at(0).wall,
+            roster_heads: Vec::new(),
+            deps: Vec::new(),
+            ops: vec![op],
+        };
+        Entry::sign(draft, &identity.key, &identity.seal)
+    };
+    let largest = sign(limits::BODY_BYTES_MAX).unwrap();
+    assert_eq!(Entry::decode(&largest.encode()).unwrap(), largest);
+    sign(limits::BODY_BYTES_MAX + 1).unwrap_err();
 }

@@ -125,10 +125,11 @@ pub fn resident_kib() -> Option<u64> {
     line.split_ascii_whitespace().next()?.parse().ok()
 }
 
-/// Bytes this process has handed to the disk so far, where the system tells.
+/// Bytes this process has handed to the system in write calls so far, where the system tells. Not
+/// what it counts as written to the disk: that counts whole pages for a few bytes.
 pub fn written_bytes() -> Option<u64> {
     let io = fs::read_to_string("/proc/self/io").ok()?;
-    io.lines().find_map(|line| line.strip_prefix("write_bytes:"))?.trim().parse().ok()
+    io.lines().find_map(|line| line.strip_prefix("wchar:"))?.trim().parse().ok()
 }
 
 /// Bytes of the files in a folder and below it.

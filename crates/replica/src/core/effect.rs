@@ -80,6 +80,9 @@ pub enum Effect {
 pub enum Alarm {
     /// Frames of the journal cannot be read.
     Damaged(Damage),
+    /// An unfinished write at the end of a journal was cut; its bytes were kept aside in a file.
+    /// Nobody had been told that it was done.
+    Torn(Damage),
     /// An entry in a good frame cannot be read: our fault, or the disk altered it and its
     /// checksum.
     Unreadable {

@@ -255,6 +255,8 @@ impl Entry {
         let mut ops = Vec::with_capacity(draft.ops.len());
         let mut bodies = Vec::with_capacity(draft.ops.len());
         for (index, op) in draft.ops.into_iter().enumerate() {
+            // What could not be read back must not be signed: a sale would be paid and then lost.
+            check_count(op.body.len(), limits::BODY_BYTES_MAX, "body length")?;
             let body = Body { salt: salt(seal, feed, draft.seq, index), bytes: op.body };
             let commitment = commitment(op.kind, &body);
             ops.push(Op { kind: op.kind, class: op.class, subject: op.subject, commitment });

@@ -159,7 +159,10 @@ impl Replica {
             replica.appended.insert(stream, next);
             replica.flushed.insert(stream, next);
             let recovered = reads.recovered(stream);
-            for damage in recovered.damaged.iter().chain(&recovered.torn) {
+            if let Some(torn) = &recovered.torn {
+                replica.effect(Effect::Alarm(Alarm::Torn(torn.clone())));
+            }
+            for damage in &recovered.damaged {
                 if stream == Stream::OwnLedger {
                     let frames = damage.last.saturating_sub(damage.first).saturating_add(1);
                     replica.damaged_tail = replica.damaged_tail.saturating_add(frames);
@@ -324,8 +327,17 @@ impl Replica {
 
     pub(super) fn note_damage(&mut self, damage: crate::storage::Damage) {
         if self.damage.insert(damage.clone()) {
+            // A waiting row makes the next commit remember it; its value is written there.
+            self.overlay.put(super::keys::APPLIED.to_vec(), Vec::new());
             self.effect(Effect::Alarm(Alarm::Damaged(damage)));
         }
+    }
+
+    /// Takes what a full check found as all the damage there is: what was mended since is
+    /// forgotten, what is new is remembered.
+    pub fn set_damage(&mut self, found: impl IntoIterator<Item = crate::storage::Damage>) {
+        self.damage = found.into_iter().collect();
+        self.overlay.put(super::keys::APPLIED.to_vec(), Vec::new());
     }
 
     /// Reads the last [`Resume`] of the own Ledger journal and what follows it.

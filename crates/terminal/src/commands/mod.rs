@@ -130,6 +130,12 @@ fn in_words(alarm: &Alarm) -> String {
                 damage.place, damage.reason
             )
         }
+        Alarm::Torn(torn) => format!(
+            "an unfinished write was cut from the {} journal ({}): nobody had been told that it \
+             was done",
+            torn.stream.name(),
+            torn.place
+        ),
         Alarm::Unreadable { stream, ordinal, reason } => {
             format!("{} entry {ordinal} cannot be read ({reason})", stream.name())
         }

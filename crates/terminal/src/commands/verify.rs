@@ -1,6 +1,7 @@
 //! `tillmesh verify`: checks every record from the first to the last.
 
 use pos_core::quantity::Quantity;
+use replica::storage::Stream;
 use replica::verify::{Finding, Verification};
 use serde_json::json;
 
@@ -22,7 +23,17 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<(), TerminalError> {
             })
         });
         progress.finish();
-        Ok(result?)
+        let mut result = result?;
+        for stream in Stream::ALL {
+            let altered = till.storage().verify(stream).altered;
+            let stream = stream.name();
+            let found = altered.into_iter().map(|what| Finding::Altered { stream, what });
+            result.findings.extend(found);
+        }
+        // What is known of damage is now what this check found: `status` shows it from here on.
+        let found = result.damage.clone();
+        till.node().query(|replica, _| replica.set_damage(found));
+        Ok(result)
     })?;
     let answer = json!({
         "passed": result.passed(),
@@ -81,6 +92,7 @@ fn words(finding: &Finding) -> String {
             };
             format!("{stream} journal, frame {frames}: {reason} ({place}){lost}")
         }
+        Finding::Altered { stream, what } => format!("{stream} journal: {what}"),
         Finding::NotAnEntry { stream, ordinal, reason } => {
             format!("{stream} journal, frame {ordinal} holds no entry: {reason}")
         }

@@ -37,7 +37,7 @@ const CRATES: [Allowed; 6] = [
             "thiserror",
         ],
     },
-    Allowed { name: "devices", ours: &["pos-core"], external: &["thiserror"] },
+    Allowed { name: "devices", ours: &["pos-core"], external: &["thiserror", "unicode-width"] },
     Allowed {
         name: "terminal",
         ours: &["devices", "pos-core", "replica"],
