@@ -96,7 +96,10 @@ pub enum TerminalError {
         path: PathBuf,
     },
     /// The folder does not hold what it should.
-    #[error("{findings} findings in {}: the list above names each; what is not named is sound", .folder.display())]
+    #[error(
+        "not all in {} is sound (findings: {findings}): each is named above, what is not is sound",
+        .folder.display()
+    )]
     Damage {
         /// How many.
         findings: usize,

@@ -19,12 +19,13 @@ const PROGRESS_AFTER: Duration = Duration::from_millis(700);
 pub struct Output {
     json: bool,
     quiet: bool,
+    answered: bool,
 }
 
 impl Output {
     /// As the command line asks: in JSON or for people, with or without remarks and progress.
     pub const fn of(cli: &Cli) -> Self {
-        Self { json: cli.json, quiet: cli.quiet }
+        Self { json: cli.json, quiet: cli.quiet, answered: false }
     }
 
     /// Whether the answer is to be JSON.
@@ -38,6 +39,7 @@ impl Output {
         value: &Value,
         human: impl FnOnce() -> String,
     ) -> Result<(), TerminalError> {
+        self.answered = true;
         if self.json { self.json_line(value) } else { self.text(&human()) }
     }
 
@@ -58,10 +60,11 @@ impl Output {
         }
     }
 
-    /// Says what went wrong, for people on standard error and for programs with the answer.
+    /// Says what went wrong: on standard error, and to a program in place of the answer. Where the
+    /// answer was given (damage that was found, rows that were left out) it has said so itself.
     pub fn error(&mut self, error: &TerminalError) {
         complain(&format!("error: {error}"));
-        if self.json {
+        if self.json && !self.answered {
             let value = json!({"error": {"kind": error.kind(), "message": error.to_string()}});
             // Nobody is left to be told when even this cannot be written.
             drop(self.json_line(&value));
