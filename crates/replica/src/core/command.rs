@@ -284,6 +284,9 @@ pub enum CommandError {
     /// A document could not be changed.
     #[error(transparent)]
     Document(#[from] DocumentError),
+    /// A text or a count of the record is beyond its bounds.
+    #[error("this cannot be recorded: {0}")]
+    Unrecordable(#[from] pos_core::record::DecodeError),
     /// The entry would be over a limit.
     #[error("the transaction is too large: {0}")]
     TooLarge(#[from] CodecError),

@@ -57,7 +57,6 @@ impl Replica {
             self.effect(Effect::Alarm(Alarm::WritingStopped(error.to_string())));
         }
         self.flush_if_heavy();
-        self.publish_if_due(reads, at);
     }
 
     /// What no command may go past.

@@ -49,7 +49,8 @@ impl Replica {
         if header.version != FORMAT_VERSION {
             return Ok(Err(HeldBack::UnknownFormat(header.version)));
         }
-        let meanings = match read_ops(entry) {
+        let fresh = if self.writing { self.fresh.as_slice() } else { &[] };
+        let meanings = match read_ops(entry, fresh) {
             Ok(meanings) => meanings,
             Err(reason) => return Ok(Err(reason)),
         };
@@ -89,7 +90,7 @@ impl Replica {
             Some(_) | None => {}
         }
         let Some(entry) = self.entry(reads, id)? else { return Ok(None) };
-        Ok(read_ops(&entry).ok().map(|meanings| claims_of(&meanings)))
+        Ok(read_ops(&entry, &[]).ok().map(|meanings| claims_of(&meanings)))
     }
 
     /// Remembers an edit that counts, as what the next one replaces.

@@ -10,6 +10,7 @@ use pos_core::books::Books;
 use pos_core::business_date::BusinessDate;
 use pos_core::ids::{CartId, DeviceId, RegisterId, StoreId};
 use pos_core::product::Sku;
+use pos_core::record::Record;
 use pos_core::store::StoreSettings;
 
 use super::carts::OpenCart;
@@ -85,6 +86,8 @@ pub struct Replica {
     /// An own entry is being folded: documents in memory have its changes already.
     pub(super) writing: bool,
     /// About how many rows of the books wait to be committed.
+    /// Records of the entry that is being written, as read back.
+    pub(super) fresh: Vec<Record>,
     pub(super) unsaved_rows: usize,
     pub(super) now_ms: u64,
     pub(super) committed_at_ms: u64,
@@ -132,6 +135,7 @@ impl Replica {
             held: BTreeMap::new(),
             waiters: BTreeMap::new(),
             writing: false,
+            fresh: Vec::new(),
             unsaved_rows: 0,
             now_ms: 0,
             committed_at_ms: 0,

@@ -45,8 +45,20 @@ impl Replica {
         deps: Vec<EntryId>,
         records: &[Record],
     ) -> Result<(EntryId, Ordinal), CommandError> {
-        let ops = records.iter().map(record_op).collect();
-        let written = self.append_own(reads, at, Lane::Ledger, deps, ops)?;
+        // Read back before it is written: what this or another replica could not read would be
+        // answered and then kept aside. What was read is folded, so it is read once.
+        let mut ops = Vec::with_capacity(records.len());
+        let mut fresh = Vec::with_capacity(records.len());
+        for record in records {
+            let op = record_op(record);
+            fresh.push(Record::decode(op.kind, &op.body)?);
+            ops.push(op);
+        }
+        self.ensure_life(reads, at)?;
+        self.fresh = fresh;
+        let written = self.append_own(reads, at, Lane::Ledger, deps, ops);
+        self.fresh.clear();
+        let written = written?;
         self.effect(Effect::Flush(Stream::OwnLedger));
         Ok(written)
     }
@@ -200,9 +212,10 @@ impl Replica {
             self.resume.incarnation = Some(header.feed.incarnation);
             self.resume.ledger = FeedEnd { seq: header.seq, head: entry.id() };
         }
-        for (id, op, body) in entry.ops() {
-            let Some(body) = body else { continue };
-            if let Ok(record) = Record::decode(op.kind, body) {
+        for (index, (id, op, body)) in entry.ops().enumerate() {
+            if let Some(record) = self.fresh.get(index) {
+                self.resume.note(id, record);
+            } else if let Some(Ok(record)) = body.map(|body| Record::decode(op.kind, body)) {
                 self.resume.note(id, &record);
             }
         }
