@@ -47,6 +47,8 @@ pub const MAP_COMMIT_MS: u64 = 1000;
 pub const MAP_COMMIT_ROWS: usize = 20_000;
 /// Bytes of journal one step of a rebuild reads, so that a sale never waits long behind it.
 pub const REBUILD_STEP_BYTES: usize = 256 << 10;
+/// Frames of a journal that is folded whole at start when the map is lost, not step by step.
+pub const REBUILD_AT_START_FRAMES: u64 = 512;
 /// Most commands whose flush is awaited at once.
 pub const AWAITING_FLUSH_MAX: usize = 1024;
 /// Open carts kept in memory; the least recently used go back to the disk.

@@ -43,10 +43,21 @@ impl<S: Storage> Node<S> {
         let room = self.storage.room();
         self.handle(at, Input::Room(room));
         self.handle(at, Input::Command { id, command });
-        self.answers.remove(&id).unwrap_or_else(|| {
+        let answer = self.answers.remove(&id).unwrap_or_else(|| {
             let reason = self.replica.stopped().unwrap_or("no answer").to_owned();
             Err(CommandError::Stopped(reason))
-        })
+        });
+        if let Err(CommandError::Disk(StorageError::MapBroken(_))) = &answer {
+            self.recover_map(at);
+        }
+        answer
+    }
+
+    /// Begins to rebuild the map if it cannot be read any more.
+    pub fn recover_map(&mut self, at: Moment) {
+        if let Err(StorageError::MapBroken(reason)) = self.storage.get(&[]) {
+            self.handle(at, Input::MapFailed(reason));
+        }
     }
 
     /// Does what time asks for: background flushes, publishing.

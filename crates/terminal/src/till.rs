@@ -191,6 +191,14 @@ impl<S: Storage> Till<S> {
 
     /// What the command of this name did, if it was carried out before.
     pub fn answered(&mut self, key: &IdempotencyKey) -> Result<Option<RecordId>, CommandError> {
+        let first = self.node.query(|replica, storage| replica.answered(storage, key));
+        // The index may be lost in the middle of the work, on a full disk say: it is rebuilt, and
+        // asked again.
+        let Err(CommandError::Rebuilding { .. } | CommandError::Disk(_)) = first else {
+            return first;
+        };
+        self.node.recover_map(self.clock.moment());
+        self.finish_rebuild(|_, _| {});
         self.node.query(|replica, storage| replica.answered(storage, key))
     }
 

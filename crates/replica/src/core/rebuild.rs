@@ -107,15 +107,21 @@ impl Replica {
             }
             Ok(None) if journal.iter().all(|&next| next == 0) => Ok(()),
             Ok(None) => {
-                self.begin_rebuild("it was lost or does not fit the journal".to_owned());
-                self.rebuild_step(reads)
+                self.rebuild_at_start(reads, "it was lost or does not fit the journal".to_owned())
             }
-            Err(StorageError::MapBroken(reason)) => {
-                self.begin_rebuild(reason);
-                self.rebuild_step(reads)
-            }
+            Err(StorageError::MapBroken(reason)) => self.rebuild_at_start(reads, reason),
             Err(other) => Err(other),
         }
+    }
+
+    /// Begins a rebuild and does as much of it as no cashier notices: a young till's whole.
+    fn rebuild_at_start(&mut self, reads: &dyn Reads, reason: String) -> Result<(), StorageError> {
+        self.begin_rebuild(reason);
+        self.rebuild_step(reads)?;
+        while self.rebuilding().is_some_and(|(_, total)| total <= limits::REBUILD_AT_START_FRAMES) {
+            self.rebuild_step(reads)?;
+        }
+        Ok(())
     }
 
     /// Forgets all that is folded and folds the whole journal again, step by step. The roster is

@@ -14,6 +14,7 @@
 //! hook; a program that does not want it on the cashier's screen asks [`is_guarding`] in its own.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::ops::Bound;
@@ -58,7 +59,8 @@ pub enum MapState {
         /// Why.
         reason: String,
     },
-    /// There is none, not even an empty one (the disk may be full). Everything but the map works.
+    /// The disk takes none, not even an empty one (it may be full): until the next start the map is
+    /// kept in memory.
     Unusable {
         /// Why.
         reason: String,
@@ -71,6 +73,8 @@ pub(crate) struct Map {
     cache_bytes: u64,
     db: Option<sled::Db>,
     broken: OnceLock<String>,
+    /// The map, where no disk takes it.
+    memory: Option<BTreeMap<Vec<u8>, Vec<u8>>>,
     state: MapState,
 }
 
@@ -126,6 +130,7 @@ impl Map {
             cache_bytes,
             db: None,
             broken: OnceLock::new(),
+            memory: None,
             state: MapState::Fresh,
         };
         let marker = folder.join(MARKER);
@@ -142,8 +147,7 @@ impl Map {
                 Ok(()) => MapState::Replaced { reason },
                 Err(second) => {
                     let reason = format!("{reason}; a new one could not be begun: {second}");
-                    // Nothing was set before.
-                    drop(map.broken.set(reason.clone()));
+                    map.memory = Some(BTreeMap::new());
                     MapState::Unusable { reason }
                 }
             };
@@ -206,22 +210,19 @@ impl Map {
         }
     }
 
-    pub(crate) fn reset(&mut self) -> Result<(), StorageError> {
-        let result = self.begin_anew();
+    pub(crate) fn reset(&mut self) {
+        let begun = self.begin_anew();
         self.broken = OnceLock::new();
-        match result {
-            Ok(()) => {
-                let reason = "it was reset".to_owned();
-                self.state = MapState::Replaced { reason };
-                Ok(())
-            }
+        self.memory = None;
+        self.state = match begun {
+            Ok(()) => MapState::Replaced { reason: "it was reset".to_owned() },
+            // A full disk must not keep the till from selling: until the next start the map is
+            // kept in memory, and rebuilt there.
             Err(reason) => {
-                // Nothing was set: the lock is new.
-                drop(self.broken.set(reason.clone()));
-                self.state = MapState::Unusable { reason: reason.clone() };
-                Err(StorageError::MapBroken(reason))
+                self.memory = Some(BTreeMap::new());
+                MapState::Unusable { reason }
             }
-        }
+        };
     }
 
     /// Runs `work`, unless the map is broken; any error breaks it.
@@ -243,6 +244,9 @@ impl Map {
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StorageError> {
+        if let Some(memory) = &self.memory {
+            return Ok(memory.get(key).cloned());
+        }
         self.with(|db| match db.get(key).map_err(|error| words(&error))? {
             Some(stored) => unsealed(key, &stored).map(Some),
             None => Ok(None),
@@ -259,6 +263,11 @@ impl Map {
             Some(after) if after >= prefix => Bound::Excluded(after),
             _ => Bound::Included(prefix),
         };
+        if let Some(memory) = &self.memory {
+            let rows = memory.range::<[u8], _>((from, Bound::Unbounded));
+            let below = rows.take_while(|(key, _)| key.starts_with(prefix)).take(limit);
+            return Ok(below.map(|(key, value)| (key.clone(), value.clone())).collect());
+        }
         self.with(|db| {
             let mut found = Vec::new();
             for item in db.range::<&[u8], _>((from, Bound::Unbounded)).take(limit) {
@@ -273,8 +282,17 @@ impl Map {
         })
     }
 
-    pub(crate) fn commit(&self, batch: &Batch) -> Result<(), StorageError> {
+    pub(crate) fn commit(&mut self, batch: &Batch) -> Result<(), StorageError> {
         batch.check()?;
+        if let Some(memory) = &mut self.memory {
+            for (key, value) in &batch.changes {
+                match value {
+                    Some(value) => memory.insert(key.clone(), value.clone()),
+                    None => memory.remove(key),
+                };
+            }
+            return Ok(());
+        }
         self.with(|db| {
             let mut changes = sled::Batch::default();
             for (key, value) in &batch.changes {

@@ -220,7 +220,8 @@ impl<D: Disk> Storage for FileStorage<D> {
     }
 
     fn reset_map(&mut self) -> Result<(), StorageError> {
-        self.map.reset()
+        self.map.reset();
+        Ok(())
     }
 
     fn small_file(&self, name: &str) -> Result<Option<Vec<u8>>, StorageError> {

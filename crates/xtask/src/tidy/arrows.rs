@@ -20,7 +20,7 @@ const CRATES: [Allowed; 6] = [
     Allowed {
         name: "pos-core",
         ours: &[],
-        external: &["iso_currency", "jiff", "rust_decimal", "serde", "thiserror"],
+        external: &["iso_currency", "jiff", "postcard", "rust_decimal", "serde", "thiserror"],
     },
     Allowed {
         name: "replica",
