@@ -144,7 +144,12 @@ impl Collection {
         let disk = |error| CollectError::Disk { folder: folder.to_owned(), error };
         if let std::collections::btree_map::Entry::Vacant(slot) = self.stores.entry(window.store) {
             let storage = MemoryStorage::new(journal::Options::default()).map_err(disk)?;
-            slot.insert(Node::start(reader(), storage).map_err(disk)?);
+            let mut node = Node::start(reader(), storage).map_err(disk)?;
+            node.join(window.store).map_err(|error| CollectError::Refused {
+                folder: folder.to_owned(),
+                error: error.into(),
+            })?;
+            slot.insert(node);
         }
         let Some(store) = self.stores.get_mut(&window.store) else { return Ok(()) };
         let entries: Vec<&[u8]> = window.entries.iter().map(Vec::as_slice).collect();
