@@ -1,13 +1,13 @@
 //! `cargo xtask bench`: measurements, each beside the machine's own floor in the same run.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use crate::commands::{build_release, fail};
+use crate::commands::{ask, build_release, fail};
 use crate::tree::Tree;
 
 /// What can be measured.
@@ -58,25 +58,6 @@ fn measure(tree: &Tree, sale: &Sale) -> Result<String, String> {
     let replayed = ask(&tillmesh, &folder, &["replay", &file_text, "--measure-floor"])?;
     let status = ask(&tillmesh, &folder, &["status"])?;
     Ok(table(&file_name.unwrap_or_default(), &replayed["summary"], &status))
-}
-
-/// Runs the till and takes the last line of what it prints.
-fn ask(tillmesh: &Path, folder: &Path, what: &[&str]) -> Result<Value, String> {
-    let output = Command::new(tillmesh)
-        .arg("--store")
-        .arg(folder)
-        .arg("--json")
-        .args(what)
-        .output()
-        .map_err(|error| format!("{} did not start: {error}", tillmesh.display()))?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let last = text.lines().last().unwrap_or_default();
-    if !output.status.success() {
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("tillmesh {} failed: {complaint}", what.join(" ")));
-    }
-    serde_json::from_str(last)
-        .map_err(|error| format!("tillmesh {} answered no JSON: {error}", what.join(" ")))
 }
 
 /// The figures as a table in Markdown, so that they can go into `docs/benchmarks.md` as they are.

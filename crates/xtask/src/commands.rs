@@ -1,7 +1,9 @@
 //! What each command runs, step by step.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+
+use serde_json::Value;
 
 use crate::steps::Report;
 use crate::tidy;
@@ -45,6 +47,22 @@ pub(crate) fn build_release(tree: &Tree) -> Result<PathBuf, String> {
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| tree.root().join("target"), |folder| tree.root().join(folder));
     Ok(target.join("release").join("tillmesh"))
+}
+
+/// Runs the till of a folder with `--json` and takes the last line of what it prints.
+pub(crate) fn ask(tillmesh: &Path, folder: &Path, what: &[&str]) -> Result<Value, String> {
+    let output = Command::new(tillmesh)
+        .arg("--store")
+        .arg(folder)
+        .arg("--json")
+        .args(what)
+        .output()
+        .map_err(|error| format!("{} did not start: {error}", tillmesh.display()))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    serde_json::from_str(text.lines().last().unwrap_or_default()).map_err(|error| {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        format!("tillmesh {} answered no JSON ({error}): {complaint}", what.join(" "))
+    })
 }
 
 /// Says why a command failed.

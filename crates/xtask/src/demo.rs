@@ -11,13 +11,15 @@ use clap::Args;
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 
-use crate::commands::{build_release, fail};
+use crate::commands::{ask, build_release, fail};
 use crate::tree::Tree;
 
 /// The sample that comes with the repository.
 const SAMPLE: &str = "tests/data/online_retail_2010-12.csv.gz";
 /// Documents between two drawings of the live table where the output is no terminal.
-const QUIET_EVERY: usize = 250;
+const QUIET_EVERY: usize = 500;
+/// The same on a terminal, where the table is drawn over.
+const LIVE_EVERY: usize = 5;
 
 /// What can be asked of the demo.
 #[derive(Debug, Clone, Args)]
@@ -47,9 +49,13 @@ type Acknowledged = BTreeMap<String, (Value, Value)>;
 struct Seen {
     acknowledged: Acknowledged,
     changed: Vec<String>,
+    kinds: BTreeMap<String, usize>,
     last_receipt: String,
     kills: usize,
+    /// Documents when the table was last drawn.
     drawn: usize,
+    /// Lines of the table on the screen, to be drawn over.
+    lines: usize,
 }
 
 pub(crate) fn run(tree: &Tree, demo: &Demo) -> ExitCode {
@@ -126,6 +132,7 @@ fn replay(
         if is_new && kill_at.is_some_and(|at| seen.acknowledged.len() == at) {
             child.kill().map_err(|error| format!("killing the till: {error}"))?;
             seen.kills += 1;
+            seen.lines = 0;
             let count = seen.acknowledged.len();
             say(demo, &format!("\n*** SIGKILL after {count} acknowledged documents ***\n"));
         }
@@ -166,18 +173,6 @@ fn recorded(report: &Value) -> usize {
         + count(&report["postings"]["count"])
 }
 
-fn ask(tillmesh: &Path, folder: &Path, what: &[&str]) -> Result<Value, String> {
-    let output = Command::new(tillmesh)
-        .arg("--store")
-        .arg(folder)
-        .arg("--json")
-        .args(what)
-        .output()
-        .map_err(|error| format!("{} did not start: {error}", tillmesh.display()))?;
-    serde_json::from_slice(&output.stdout)
-        .map_err(|error| format!("tillmesh {} answered no JSON: {error}", what.join(" ")))
-}
-
 fn show_result(
     tillmesh: &Path,
     folder: &Path,
@@ -200,10 +195,11 @@ fn show_result(
         "time in all".to_owned(),
         format!("{}.{} s", millis / 1000, millis % 1000 / 100),
     ]);
-    println!("\n{table}\n\nThe till's folder is target/demo. Look around:");
-    println!("  target/release/tillmesh --store target/demo status");
-    println!("  target/release/tillmesh --store target/demo stock 85123A");
-    println!("  target/release/tillmesh --store target/demo sell 85123Ax2 --cash 10");
+    let (program, store) = (tillmesh.display(), folder.display());
+    println!("\n{table}\n\nLook around:");
+    for what in ["status", "stock 85123A", "sell 85123Ax2 --cash 10"] {
+        println!("  {program} --store {store} {what}");
+    }
     Ok(())
 }
 
@@ -214,27 +210,50 @@ impl Seen {
         if let Some(receipt) = ack["receipt"].as_str() {
             receipt.clone_into(&mut self.last_receipt);
         }
-        let before = self.acknowledged.entry(invoice.clone()).or_insert_with(|| now.clone());
-        if *before != now {
-            self.changed.push(invoice);
+        match self.acknowledged.get(&invoice) {
+            None => {
+                let kind = ack["kind"].as_str().unwrap_or_default().to_owned();
+                *self.kinds.entry(kind).or_default() += 1;
+                self.acknowledged.insert(invoice, now);
+            }
+            Some(before) if *before != now => self.changed.push(invoice),
+            Some(_) => {}
         }
         self.draw(demo);
     }
 
-    /// The live line: one that is drawn over on a terminal, one now and then elsewhere.
+    /// The live table: drawn over on a terminal, once in a while elsewhere.
     fn draw(&mut self, demo: &Demo) {
         let count = self.acknowledged.len();
-        if demo.json || count == self.drawn {
-            return;
-        }
         let live = std::io::stdout().is_terminal();
-        if !live && count < self.drawn + QUIET_EVERY {
+        let step = if live { LIVE_EVERY } else { QUIET_EVERY };
+        if demo.json || count < self.drawn + step {
             return;
         }
         self.drawn = count;
-        let end = if live { "\r" } else { "\n" };
-        print!("  {count:>6} documents on disk   last receipt {:<18}{end}", self.last_receipt);
+        let table = self.table();
+        if live && self.lines > 0 {
+            print!("\x1b[{}A", self.lines);
+        }
+        println!("{table}");
+        self.lines = table.lines().count();
         drop(std::io::stdout().flush());
+    }
+
+    fn table(&self) -> String {
+        let mut table = Table::new();
+        table.load_style(presets::UTF8_FULL_CONDENSED);
+        table.set_header(["on disk", "sales", "returns", "adjustments", "last receipt", "killed"]);
+        let of = |kind: &str| self.kinds.get(kind).copied().unwrap_or(0).to_string();
+        table.add_row([
+            self.acknowledged.len().to_string(),
+            of("sale"),
+            of("return"),
+            of("adjustment"),
+            self.last_receipt.clone(),
+            format!("{} times", self.kills),
+        ]);
+        table.to_string()
     }
 }
 
