@@ -101,7 +101,10 @@ impl Replica {
         reads: &dyn Reads,
         id: RecordId,
     ) -> Result<Recorded<SaleTransaction>, CommandError> {
-        let record = self.transaction(reads, id)?.ok_or(CommandError::UnknownTransaction(id))?;
+        // What is kept aside is no sale: nothing is paid back for it.
+        let counts = !self.held.contains_key(&id);
+        let record = self.transaction(reads, id)?.filter(|_| counts);
+        let record = record.ok_or(CommandError::UnknownTransaction(id))?;
         Ok(Recorded { id, record })
     }
 
