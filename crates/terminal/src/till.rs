@@ -163,7 +163,16 @@ impl<S: Storage> Till<S> {
 
     /// Carries out a command, and whatever else is due.
     pub fn execute(&mut self, command: Command) -> Result<Outcome, CommandError> {
-        let outcome = self.node.execute(self.clock.moment(), command);
+        let mut outcome = self.node.execute(self.clock.moment(), command.clone());
+        // The index may be lost in the middle of a sale, on a full disk say. What had to be refused
+        // for that did nothing: the index is rebuilt, and the command carried out then.
+        if let Err(CommandError::Rebuilding { .. } | CommandError::Disk(_)) = outcome {
+            self.node.recover_map(self.clock.moment());
+            if self.replica().rebuilding().is_some() {
+                self.finish_rebuild(|_, _| {});
+                outcome = self.node.execute(self.clock.moment(), command);
+            }
+        }
         self.answered_micros = self.clock.micros();
         self.node.tick(self.clock.moment());
         outcome
