@@ -41,6 +41,13 @@ pub(crate) struct Demo {
     json: bool,
 }
 
+impl Demo {
+    /// Whether the whole sample is replayed, whose size is known.
+    const fn is_sample(&self) -> bool {
+        self.file.is_none() && self.from.is_none() && self.to.is_none()
+    }
+}
+
 /// Receipt and record id of each acknowledged invoice.
 type Acknowledged = BTreeMap<String, (Value, Value)>;
 
@@ -73,10 +80,12 @@ fn play(tree: &Tree, demo: &Demo) -> Result<bool, String> {
     if folder.exists() {
         fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }
-    say(
-        demo,
-        "One till rings up a real shop's December 2010: 42,481 lines on 2,025 invoices, each",
-    );
+    let what = if demo.is_sample() {
+        "a real shop's December 2010: 42,481 lines on 2,025 invoices".to_owned()
+    } else {
+        format!("the invoices of {}", file.display())
+    };
+    say(demo, &format!("One till rings up {what}, each"));
     say(demo, "through the commands a cashier's tap uses, each on disk before the next.");
     say(demo, "In the middle its process is killed, as a power cut would.\n");
     let started = Instant::now();
@@ -158,9 +167,8 @@ fn start(tillmesh: &Path, folder: &Path, file: &Path, demo: &Demo) -> Result<Chi
 /// Documents the demo may expect: counted only to place the kills, never to report.
 fn documents(file: &Path, demo: &Demo) -> Result<usize, String> {
     // The sample has 2,025; another file is killed after that many as well, or at its share.
-    let is_sample = demo.file.is_none() && demo.from.is_none() && demo.to.is_none();
     let length = fs::metadata(file).map_err(|error| format!("{}: {error}", file.display()))?.len();
-    let guess = if is_sample { 2025 } else { usize::try_from(length / 4000).unwrap_or(100) };
+    let guess = if demo.is_sample() { 2025 } else { usize::try_from(length / 4000).unwrap_or(100) };
     Ok(guess.max(10))
 }
 
