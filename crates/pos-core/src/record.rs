@@ -187,6 +187,16 @@ impl Record {
         }
     }
 
+    /// As [`Self::encode`], for a record made here: refused where [`Self::decode`] would refuse it.
+    pub fn encode_readable(&self) -> Result<Vec<u8>, DecodeError> {
+        let bytes = self.encode();
+        match self {
+            // Made by the constructor that checks what was read; only the length is left.
+            Self::TransactionCompleted(_) if bytes.len() <= limits::RECORD_BYTES_MAX => Ok(bytes),
+            _ => Self::decode(self.kind(), &bytes).map(|_read| bytes),
+        }
+    }
+
     /// The record of a kind and its bytes: length first, then form, then meaning. What is read here
     /// encodes to the same bytes again.
     pub fn decode(kind: u16, bytes: &[u8]) -> Result<Self, DecodeError> {

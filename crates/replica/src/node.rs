@@ -38,15 +38,29 @@ impl<S: Storage> Node<S> {
 
     /// Runs one command until it is answered: for all that must be durable, until it is.
     pub fn execute(&mut self, at: Moment, command: Command) -> Result<Outcome, CommandError> {
+        self.execute_then(at, command, |_answer| {})
+    }
+
+    /// As [`Node::execute`]. `answered` hears the answer as soon as it stands, before the replica
+    /// does what is left to do behind it.
+    pub fn execute_then(
+        &mut self,
+        at: Moment,
+        command: Command,
+        answered: impl FnOnce(&Result<Outcome, CommandError>),
+    ) -> Result<Outcome, CommandError> {
         let id = self.next_command;
         self.next_command = id.wrapping_add(1);
         let room = self.storage.room();
         self.handle(at, Input::Room(room));
-        self.handle(at, Input::Command { id, command });
+        self.replica.handle(&self.storage, at, Input::Command { id, command });
+        while !self.answers.contains_key(&id) && self.run_effect(at) {}
         let answer = self.answers.remove(&id).unwrap_or_else(|| {
             let reason = self.replica.stopped().unwrap_or("no answer").to_owned();
             Err(CommandError::Stopped(reason))
         });
+        answered(&answer);
+        self.run_effects_at(at);
         if let Err(CommandError::Disk(StorageError::MapBroken(_))) = &answer {
             self.recover_map(at);
         }
@@ -152,11 +166,16 @@ impl<S: Storage> Node<S> {
     }
 
     fn run_effects_at(&mut self, at: Moment) {
-        while let Some(effect) = self.replica.poll_effect() {
-            if let Some(input) = self.run(effect) {
-                self.replica.handle(&self.storage, at, input);
-            }
+        while self.run_effect(at) {}
+    }
+
+    /// Carries out the next effect; says whether there was one.
+    fn run_effect(&mut self, at: Moment) -> bool {
+        let Some(effect) = self.replica.poll_effect() else { return false };
+        if let Some(input) = self.run(effect) {
+            self.replica.handle(&self.storage, at, input);
         }
+        true
     }
 
     /// Carries out one effect; says what the core has to know about it.
@@ -187,6 +206,7 @@ impl<S: Storage> Node<S> {
                 self.answers.insert(id, result);
                 None
             }
+            Effect::Continue => Some(Input::Continue),
             Effect::Alarm(alarm) => {
                 self.alarms.push(alarm);
                 None

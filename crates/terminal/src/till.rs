@@ -118,8 +118,8 @@ impl<S: Storage> Till<S> {
         self.ready_micros
     }
 
-    /// When the last command was answered, in microseconds: what is done behind it, like flushing
-    /// carts in the background, is not part of the answer.
+    /// When the last command was answered, in microseconds: what is done behind it, like folding a
+    /// sale into the books or flushing carts, is not part of the answer.
     pub const fn answered_micros(&self) -> u64 {
         self.answered_micros
     }
@@ -163,19 +163,24 @@ impl<S: Storage> Till<S> {
 
     /// Carries out a command, and whatever else is due.
     pub fn execute(&mut self, command: Command) -> Result<Outcome, CommandError> {
-        let mut outcome = self.node.execute(self.clock.moment(), command.clone());
+        let mut outcome = self.run(command.clone());
         // The index may be lost in the middle of a sale, on a full disk say. What had to be refused
         // for that did nothing: the index is rebuilt, and the command carried out then.
         if let Err(CommandError::Rebuilding { .. } | CommandError::Disk(_)) = outcome {
             self.node.recover_map(self.clock.moment());
             if self.replica().rebuilding().is_some() {
                 self.finish_rebuild(|_, _| {});
-                outcome = self.node.execute(self.clock.moment(), command);
+                outcome = self.run(command);
             }
         }
-        self.answered_micros = self.clock.micros();
         self.node.tick(self.clock.moment());
         outcome
+    }
+
+    fn run(&mut self, command: Command) -> Result<Outcome, CommandError> {
+        let Self { node, clock, answered_micros, .. } = self;
+        let answered = |_answer: &_| *answered_micros = clock.micros();
+        node.execute_then(clock.moment(), command, answered)
     }
 
     /// Reads the journal through if the index is being rebuilt; `progress` hears frames read and

@@ -22,8 +22,13 @@ pub(super) struct OpenCart {
 }
 
 impl OpenCart {
-    fn view(&mut self) -> &CartView {
+    pub(super) fn view(&mut self) -> &CartView {
         self.view.get_or_insert_with(|| self.document.view())
+    }
+
+    /// The heads of its document, which a sale names as what it paid.
+    pub(super) fn heads(&mut self) -> Vec<RecordId> {
+        self.document.heads().into_iter().map(RecordId::from_bytes).collect()
     }
 
     /// The document has changed in a way that is not known here.
@@ -105,18 +110,6 @@ impl Replica {
         Ok(self.cart_in_memory(cart)?.view().clone())
     }
 
-    /// A cart and the heads of its document, which a sale names as what it paid.
-    pub(super) fn cart_and_heads(
-        &mut self,
-        reads: &dyn Reads,
-        cart: CartId,
-    ) -> Result<(CartView, Vec<RecordId>), CommandError> {
-        self.load_cart(reads, cart)?;
-        let open = self.cart_in_memory(cart)?;
-        let heads = open.document.heads().into_iter().map(RecordId::from_bytes).collect();
-        Ok((open.view().clone(), heads))
-    }
-
     /// The carts that are neither paid nor abandoned, on any till of the store.
     pub fn open_carts(&mut self, reads: &dyn Reads) -> Result<Vec<CartView>, CommandError> {
         let rows = self.overlay.list(reads, keys::OPEN_CARTS, usize::MAX)?;
@@ -152,7 +145,7 @@ impl Replica {
     }
 
     /// Brings a cart into memory, from the changes the journal holds.
-    fn load_cart(&mut self, reads: &dyn Reads, cart: CartId) -> Result<(), CommandError> {
+    pub(super) fn load_cart(&mut self, reads: &dyn Reads, cart: CartId) -> Result<(), CommandError> {
         if self.carts.contains_key(&cart) {
             return Ok(());
         }

@@ -19,7 +19,7 @@ use pos_core::transaction::{ReceiptNumber, SaleTransaction};
 
 use super::command::{Command, CommandError, Completed, Moment, Outcome};
 use super::durable::Durable;
-use super::effect::{Alarm, CommandId, Effect};
+use super::effect::{CommandId, Effect};
 use super::entry::{Entry, EntryId, Lane, OpClass, OpDraft};
 use super::identity::store_id;
 use super::keys;
@@ -53,9 +53,7 @@ impl Replica {
             }
             Err(error) => self.effect(Effect::Done { id, result: Err(error) }),
         }
-        if let Err(error) = self.settle(reads) {
-            self.effect(Effect::Alarm(Alarm::WritingStopped(error.to_string())));
-        }
+        self.settle_or_alarm(reads);
         self.flush_if_heavy();
     }
 
@@ -341,16 +339,21 @@ impl Replica {
         self.serves(&register)?;
         self.refuse_closed(reads, cart)?;
         let (shift, business_date) = self.shift_and_date(&register)?;
-        let (view, cart_heads) = self.cart_and_heads(reads, cart)?;
+        self.settings()?;
+        self.load_cart(reads, cart)?;
+        let receipt_counter = self.last_receipt(&register).saturating_add(1);
+        let deps = tenders.iter().filter_map(|tender| tender.payment_id).collect();
+        let settings = self.books.settings().ok_or(CommandError::NoStore)?;
+        let open = self.carts.get_mut(&cart).ok_or(CommandError::UnknownCart(cart))?;
+        let cart_heads = open.heads();
+        let view = open.view();
         if view.status == CartStatus::Abandoned {
             return Err(CommandError::UnknownCart(cart));
         }
-        let receipt_counter = self.last_receipt(&register).saturating_add(1);
-        let deps = tenders.iter().filter_map(|tender| tender.payment_id).collect();
         let sale = sale::complete(Completion {
-            cart: &view,
+            cart: view,
             cart_heads,
-            settings: self.settings()?,
+            settings,
             register,
             receipt_counter,
             business_date,
@@ -361,13 +364,25 @@ impl Replica {
             tenders: &tenders,
         })?;
         self.refuse_oversell(&sale)?;
+        let (completed, ordinal) = self.append_sale(reads, at, deps, sale)?;
+        let completed = Durable::confirmed(completed);
+        Ok(Answer::WhenDurable(ordinal, Outcome::Completed(Box::new(completed))))
+    }
+
+    /// Appends a sale or return and says what it is known by from now on.
+    pub(super) fn append_sale(
+        &mut self,
+        reads: &dyn Reads,
+        at: Moment,
+        deps: Vec<EntryId>,
+        sale: SaleTransaction,
+    ) -> Result<(Completed, Ordinal), CommandError> {
         let record = Record::TransactionCompleted(sale);
         let (id, ordinal) = self.append_records(reads, at, deps, core::slice::from_ref(&record))?;
-        let Record::TransactionCompleted(transaction) = record else {
-            return Err(CommandError::NothingToDo);
-        };
-        let completed = Durable::confirmed(completed(id, transaction));
-        Ok(Answer::WhenDurable(ordinal, Outcome::Completed(Box::new(completed))))
+        match record {
+            Record::TransactionCompleted(sale) => Ok((completed(id, sale), ordinal)),
+            _ => Err(CommandError::NothingToDo),
+        }
     }
 
     /// A store that blocks overselling refuses a sale its books say it cannot fill.

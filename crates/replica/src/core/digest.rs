@@ -75,8 +75,9 @@ impl Replica {
             let bytes = key.get(keys::OPEN_CARTS.len()..).unwrap_or_default();
             let Ok(bytes) = <[u8; 16]>::try_from(bytes) else { continue };
             let cart = CartId::from_bytes(bytes);
-            let (_, of_cart) = self.cart_and_heads(reads, cart)?;
-            let of_cart = of_cart.iter().map(|head| *head.as_bytes()).collect();
+            self.load_cart(reads, cart)?;
+            let Some(open) = self.carts.get_mut(&cart) else { continue };
+            let of_cart = open.heads().iter().map(|head| *head.as_bytes()).collect();
             heads.insert(DocumentId::cart(cart, 0), of_cart);
         }
         Ok(heads)

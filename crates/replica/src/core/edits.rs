@@ -49,8 +49,7 @@ impl Replica {
         if header.version != FORMAT_VERSION {
             return Ok(Err(HeldBack::UnknownFormat(header.version)));
         }
-        let fresh = if self.writing { self.fresh.as_slice() } else { &[] };
-        let meanings = match read_ops(entry, fresh) {
+        let meanings = match read_ops(entry) {
             Ok(meanings) => meanings,
             Err(reason) => return Ok(Err(reason)),
         };
@@ -90,7 +89,7 @@ impl Replica {
             Some(_) | None => {}
         }
         let Some(entry) = self.entry(reads, id)? else { return Ok(None) };
-        Ok(read_ops(&entry, &[]).ok().map(|meanings| claims_of(&meanings)))
+        Ok(read_ops(&entry).ok().map(|meanings| claims_of(&meanings)))
     }
 
     /// Remembers an edit that counts, as what the next one replaces.

@@ -38,6 +38,8 @@ pub enum Input {
     Room(Room),
     /// Time has passed.
     Tick,
+    /// All effects before [`Effect::Continue`] are carried out.
+    Continue,
     /// Nothing else is to do: go on rebuilding.
     Idle,
     /// Stop in order: flush, publish, and say that everything is on disk.
@@ -71,6 +73,9 @@ pub enum Effect {
         /// The answer.
         result: Result<Outcome, CommandError>,
     },
+    /// Come back with [`Input::Continue`]: there is work behind an answer that the one who waits for
+    /// it need not wait for.
+    Continue,
     /// Somebody should know.
     Alarm(Alarm),
 }

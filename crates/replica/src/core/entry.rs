@@ -278,7 +278,7 @@ impl Entry {
         let id = hash_header(&header_bytes);
         let signature = key.sign(&signed_message(id));
         let entry = Self { header, header_bytes, id, signature, bodies, opaque: Vec::new() };
-        let length = entry.encode().len();
+        let length = entry.encoded_len();
         if length > limits::ENTRY_BYTES_MAX {
             let limit = limits::ENTRY_BYTES_MAX;
             return Err(CodecError::OverLimit { what: "entry length", found: length, limit });
@@ -286,9 +286,19 @@ impl Entry {
         Ok(entry)
     }
 
+    fn encoded_len(&self) -> usize {
+        let body = |body: &Option<Body>| match body {
+            None => 1,
+            Some(body) => 1 + body.salt.len() + size_of::<u32>() + body.bytes.len(),
+        };
+        let bodies: usize = self.bodies.iter().map(body).sum();
+        let fixed = size_of::<u32>() + self.signature.len() + self.opaque.len();
+        self.header_bytes.len() + fixed + bodies
+    }
+
     /// The entry's bytes, as stored and sent.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.header_bytes.len() + 256);
+        let mut out = Vec::with_capacity(self.encoded_len());
         let length = u32::try_from(self.header_bytes.len()).unwrap_or(u32::MAX);
         out.extend_from_slice(&length.to_le_bytes());
         out.extend_from_slice(&self.header_bytes);

@@ -396,14 +396,10 @@ fn cart_of(document: DocumentId) -> Option<CartId> {
     (document.kind() == DocumentKind::Cart).then(|| CartId::from_bytes(*key))
 }
 
-/// What each op of an entry means, or why one cannot be read: then none applies. `fresh` are its
-/// records, if they were read already.
-pub(super) fn read_ops<'a>(
-    entry: &'a Entry,
-    fresh: &[Record],
-) -> Result<Vec<(RecordId, Meaning<'a>)>, HeldBack> {
+/// What each op of an entry means, or why one cannot be read: then none applies.
+pub(super) fn read_ops(entry: &Entry) -> Result<Vec<(RecordId, Meaning<'_>)>, HeldBack> {
     let mut meanings = Vec::with_capacity(entry.header().ops.len());
-    for (index, (id, op, body)) in entry.ops().enumerate() {
+    for (id, op, body) in entry.ops() {
         let body = body.ok_or(HeldBack::BodyMissing(op.kind))?;
         let unreadable = || HeldBack::Unreadable(op.kind);
         let is_change = op.kind == kinds::DOCUMENT_CHANGE;
@@ -432,8 +428,8 @@ pub(super) fn read_ops<'a>(
                 Meaning::Change { document, raw: body }
             }
             kind => {
-                let read = fresh.get(index).cloned().map_or_else(|| Record::decode(kind, body), Ok);
-                Meaning::Record(Box::new(read.map_err(|_malformed| unreadable())?))
+                let read = Record::decode(kind, body).map_err(|_malformed| unreadable())?;
+                Meaning::Record(Box::new(read))
             }
         };
         meanings.push((id, meaning));

@@ -68,6 +68,7 @@ impl Replica {
     /// Takes in a window of consecutive entries of one feed. Checks are cheapest first; nothing
     /// is stored unless the window ends on a valid signature, which vouches for all of it.
     pub fn ingest(&mut self, reads: &dyn Reads, window: &[&[u8]]) -> Result<Ingested, IngestError> {
+        self.fold_waiting(reads);
         let limit = limits::WINDOW_ENTRIES_MAX;
         if window.is_empty() || window.len() > limit {
             return Err(IngestError::WindowSize { found: window.len(), limit });

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use pos_core::ids::DeviceId;
 
 use super::command::CommandError;
-use super::effect::Effect;
+use super::effect::{Alarm, Effect};
 use super::entry::{Entry, EntryId, FORMAT_VERSION, Lane, OpDraft};
 use super::keys;
 use super::kinds;
@@ -83,6 +83,13 @@ impl Replica {
                 self.begin_rebuild("a device was revoked".to_owned());
                 Ok(())
             }
+        }
+    }
+
+    /// As [`Self::settle`]; what the disk refuses is said.
+    pub(super) fn settle_or_alarm(&mut self, reads: &dyn Reads) {
+        if let Err(error) = self.settle(reads) {
+            self.effect(Effect::Alarm(Alarm::WritingStopped(error.to_string())));
         }
     }
 

@@ -132,6 +132,7 @@ impl Replica {
         self.held.clear();
         self.waiters.clear();
         self.carts.clear();
+        self.unfolded.clear();
         self.movements.clear();
         self.stock_document = None;
         self.published_from = 0;
@@ -231,7 +232,8 @@ impl Replica {
 
     /// Hands the waiting changes to the map, once every entry they were folded from is durable.
     pub(super) fn commit_when_flushed(&mut self) {
-        if !self.all_flushed() || self.stopped.is_some() || !self.commit_is_due() {
+        let behind = !self.all_flushed() || !self.unfolded.is_empty();
+        if behind || self.stopped.is_some() || !self.commit_is_due() {
             return;
         }
         let rows = self.books.take_dirty();

@@ -2,7 +2,6 @@
 
 use pos_core::business_date::WallTime;
 use pos_core::ids::{CartId, IdempotencyKey, OperatorId, RecordId, RegisterId};
-use pos_core::record::Record;
 use pos_core::refund::{Refund, RefundLine, refund, refundable};
 use pos_core::sale::Quote;
 use pos_core::tender::Tendered;
@@ -66,10 +65,7 @@ impl Replica {
             wall_time: command.wall_time.unwrap_or(at.wall),
             tenders: &command.tenders,
         })?;
-        let record = Record::TransactionCompleted(transaction.clone());
-        let records = core::slice::from_ref(&record);
-        let (id, ordinal) = self.append_records(reads, at, vec![command.original], records)?;
-        Ok((super::decide::completed(id, transaction), ordinal))
+        self.append_sale(reads, at, vec![command.original], transaction)
     }
 
     /// What the customer gets back for `lines` of a transaction; amounts are below zero.

@@ -10,7 +10,6 @@ use pos_core::books::Books;
 use pos_core::business_date::BusinessDate;
 use pos_core::ids::{CartId, DeviceId, RegisterId, StoreId};
 use pos_core::product::Sku;
-use pos_core::record::Record;
 use pos_core::store::StoreSettings;
 
 use super::carts::OpenCart;
@@ -57,6 +56,13 @@ pub(super) struct Waiting {
     pub(super) outcome: Outcome,
 }
 
+/// An own Ledger entry that is appended; its records are folded once it is answered.
+#[derive(Debug)]
+pub(super) struct Unfolded {
+    pub(super) ordinal: Ordinal,
+    pub(super) entry: Entry,
+}
+
 /// A published-counter day of this device: what moved since the document was last written.
 pub(super) type DayMovements = BTreeMap<Sku, i64>;
 
@@ -85,9 +91,9 @@ pub struct Replica {
     pub(super) waiters: BTreeMap<EntryId, BTreeSet<EntryId>>,
     /// An own entry is being folded: documents in memory have its changes already.
     pub(super) writing: bool,
+    /// Own records that are appended and not yet folded: see [`Effect::Continue`].
+    pub(super) unfolded: VecDeque<Unfolded>,
     /// About how many rows of the books wait to be committed.
-    /// Records of the entry that is being written, as read back.
-    pub(super) fresh: Vec<Record>,
     pub(super) unsaved_rows: usize,
     pub(super) now_ms: u64,
     pub(super) committed_at_ms: u64,
@@ -135,7 +141,7 @@ impl Replica {
             held: BTreeMap::new(),
             waiters: BTreeMap::new(),
             writing: false,
-            fresh: Vec::new(),
+            unfolded: VecDeque::new(),
             unsaved_rows: 0,
             now_ms: 0,
             committed_at_ms: 0,
@@ -182,6 +188,10 @@ impl Replica {
     /// Handles one input. Never blocks; what is to be done comes out of [`Self::poll_effect`].
     pub fn handle(&mut self, reads: &dyn Reads, at: Moment, input: Input) {
         self.now_ms = at.monotonic_ms;
+        // Whoever waits for a flush is answered before anything is folded; all else sees the fold.
+        if !matches!(input, Input::Flushed { .. } | Input::WriteFailed { .. }) {
+            self.fold_waiting(reads);
+        }
         match input {
             Input::Command { id, command } => self.command(reads, at, id, command),
             Input::Flushed { stream, upto } => self.confirm(stream, upto),
@@ -189,6 +199,7 @@ impl Replica {
             Input::MapFailed(reason) => self.begin_rebuild(reason),
             Input::Room(room) => self.room = room,
             Input::Tick => self.tick(reads, at),
+            Input::Continue => self.go_on(reads),
             Input::Idle => self.idle(reads),
             Input::Close => self.close(reads, at),
         }

@@ -7,11 +7,11 @@ use pos_core::record::Record;
 
 use super::command::{CommandError, Moment, Outcome};
 use super::effect::{Alarm, CommandId, Effect};
-use super::entry::{Entry, EntryDraft, EntryId, Lane, OpClass, OpDraft};
+use super::entry::{Entry, EntryDraft, EntryId, Lane, OpClass, OpDraft, record_id};
 use super::identity::Incarnation;
 use super::kinds;
 use super::life::{FeedEnd, IncarnationOpened, Resume, Seal};
-use super::replica::{Replica, Waiting};
+use super::replica::{Replica, Unfolded, Waiting};
 use crate::limits;
 use crate::storage::{FrameKind, Ordinal, Reads, Stream};
 
@@ -38,6 +38,7 @@ impl Replica {
     }
 
     /// Appends records as one entry and flushes it; the entry's id is that of its first record.
+    /// They are folded behind the answer: see [`Effect::Continue`].
     pub(super) fn append_records(
         &mut self,
         reads: &dyn Reads,
@@ -45,22 +46,35 @@ impl Replica {
         deps: Vec<EntryId>,
         records: &[Record],
     ) -> Result<(EntryId, Ordinal), CommandError> {
-        // Read back before it is written: what this or another replica could not read would be
-        // answered and then kept aside. What was read is folded, so it is read once.
-        let mut ops = Vec::with_capacity(records.len());
-        let mut fresh = Vec::with_capacity(records.len());
-        for record in records {
-            let op = record_op(record);
-            fresh.push(Record::decode(op.kind, &op.body)?);
-            ops.push(op);
+        // What this or another replica could not read would be answered and then kept aside.
+        let ops = records.iter().map(readable_op).collect::<Result<Vec<_>, _>>()?;
+        let life = self.ensure_life(reads, at)?;
+        let (entry, ordinal) = self.sign_and_append(at, life, Lane::Ledger, deps, ops)?;
+        for (index, record) in records.iter().enumerate() {
+            self.resume.note(record_id(entry.id(), index), record);
         }
-        self.ensure_life(reads, at)?;
-        self.fresh = fresh;
-        let written = self.append_own(reads, at, Lane::Ledger, deps, ops);
-        self.fresh.clear();
-        let written = written?;
+        let id = entry.id();
+        self.unfolded.push_back(Unfolded { ordinal, entry });
+        self.write_resume_if_due();
         self.effect(Effect::Flush(Stream::OwnLedger));
-        Ok(written)
+        Ok((id, ordinal))
+    }
+
+    /// Folds what was appended and is answered by now.
+    pub(super) fn fold_waiting(&mut self, reads: &dyn Reads) {
+        while let Some(Unfolded { ordinal, entry }) = self.unfolded.pop_front() {
+            if let Err(error) = self.fold(reads, Stream::OwnLedger, ordinal, &entry) {
+                // Half of it may be folded: the journal says what all of it is.
+                self.begin_rebuild(error.to_string());
+            }
+        }
+    }
+
+    /// What is left to do once the answer is out.
+    pub(super) fn go_on(&mut self, reads: &dyn Reads) {
+        self.settle_or_alarm(reads);
+        self.flush_if_heavy();
+        self.commit_when_flushed();
     }
 
     /// Answers a command once frame `ordinal` of `stream` is durable.
@@ -137,6 +151,31 @@ impl Replica {
         deps: Vec<EntryId>,
         ops: Vec<OpDraft>,
     ) -> Result<(EntryId, Ordinal), CommandError> {
+        // In the order of the feed, whatever comes first.
+        self.fold_waiting(reads);
+        let (entry, ordinal) = self.sign_and_append(at, incarnation, lane, deps, ops)?;
+        self.note_own(&entry);
+        self.writing = true;
+        let folded = self.fold(reads, own_stream(lane), ordinal, &entry);
+        self.writing = false;
+        folded?;
+        if lane == Lane::Floor {
+            let due = at.monotonic_ms.saturating_add(limits::FLOOR_FLUSH_MS);
+            self.floor_due_ms.get_or_insert(due);
+        }
+        self.write_resume_if_due();
+        Ok((entry.id(), ordinal))
+    }
+
+    /// Makes the next entry of a lane and puts it behind the others.
+    fn sign_and_append(
+        &mut self,
+        at: Moment,
+        incarnation: Incarnation,
+        lane: Lane,
+        deps: Vec<EntryId>,
+        ops: Vec<OpDraft>,
+    ) -> Result<(Entry, Ordinal), CommandError> {
         let roster_heads = self.heads_to_name(&ops)?;
         let end = self.ends.get(&lane).copied().unwrap_or(FeedEnd::NONE);
         let draft = EntryDraft {
@@ -153,30 +192,24 @@ impl Replica {
         };
         let entry = Entry::sign(draft, &self.identity.key, &self.identity.seal)?;
         self.lamport = entry.header().lamport;
-        self.ends.insert(lane, FeedEnd { seq: entry.header().seq, head: entry.id() });
+        let end = FeedEnd { seq: entry.header().seq, head: entry.id() };
+        self.ends.insert(lane, end);
         let payload = entry.encode();
-        let stream = own_stream(lane);
         if lane == Lane::Ledger {
+            self.resume.incarnation = Some(incarnation);
+            self.resume.ledger = end;
             let length = u64::try_from(payload.len()).unwrap_or(u64::MAX);
             self.bytes_since_resume = self.bytes_since_resume.saturating_add(length);
         }
-        let ordinal = self.append_frame(stream, FrameKind::Entry, payload);
-        self.note_own(&entry);
-        self.writing = true;
-        let folded = self.fold(reads, stream, ordinal, &entry);
-        self.writing = false;
-        folded?;
-        match lane {
-            Lane::Floor => {
-                let due = at.monotonic_ms.saturating_add(limits::FLOOR_FLUSH_MS);
-                self.floor_due_ms.get_or_insert(due);
-            }
-            Lane::Ledger if self.bytes_since_resume >= limits::RESUME_EVERY_BYTES => {
-                self.write_resume();
-            }
-            Lane::Ledger => {}
+        self.resume.lamport = self.lamport;
+        let ordinal = self.append_frame(own_stream(lane), FrameKind::Entry, payload);
+        Ok((entry, ordinal))
+    }
+
+    fn write_resume_if_due(&mut self) {
+        if self.bytes_since_resume >= limits::RESUME_EVERY_BYTES {
+            self.write_resume();
         }
-        Ok((entry.id(), ordinal))
     }
 
     /// Writes down what a successor needs to go on selling.
@@ -212,10 +245,8 @@ impl Replica {
             self.resume.incarnation = Some(header.feed.incarnation);
             self.resume.ledger = FeedEnd { seq: header.seq, head: entry.id() };
         }
-        for (index, (id, op, body)) in entry.ops().enumerate() {
-            if let Some(record) = self.fresh.get(index) {
-                self.resume.note(id, record);
-            } else if let Some(Ok(record)) = body.map(|body| Record::decode(op.kind, body)) {
+        for (id, op, body) in entry.ops() {
+            if let Some(Ok(record)) = body.map(|body| Record::decode(op.kind, body)) {
                 self.resume.note(id, &record);
             }
         }
@@ -236,7 +267,11 @@ impl Replica {
         for wait in durable {
             self.effect(Effect::Done { id: wait.id, result: Ok(wait.outcome) });
         }
-        self.commit_when_flushed();
+        if self.unfolded.is_empty() {
+            self.commit_when_flushed();
+        } else {
+            self.effect(Effect::Continue);
+        }
     }
 
     /// A write failed. What was not confirmed may be lost, so nothing that builds on it may be
@@ -245,6 +280,7 @@ impl Replica {
         let reason = format!("{}: {error}", stream.name());
         self.stopped.get_or_insert_with(|| reason.clone());
         self.floor_due_ms = None;
+        self.unfolded.clear();
         // Nothing that comes after what failed may reach the disk.
         self.effects.retain(|effect| matches!(effect, Effect::Done { .. } | Effect::Alarm(_)));
         for wait in core::mem::take(&mut self.waiting) {
@@ -291,10 +327,14 @@ impl Resume {
 }
 
 pub(super) fn record_op(record: &Record) -> OpDraft {
-    OpDraft {
-        kind: record.kind(),
-        class: OpClass::Fact,
-        subject: Vec::new(),
-        body: record.encode(),
-    }
+    fact(record.kind(), record.encode())
+}
+
+/// A record that every replica of this version can read.
+fn readable_op(record: &Record) -> Result<OpDraft, CommandError> {
+    Ok(fact(record.kind(), record.encode_readable()?))
+}
+
+const fn fact(kind: u16, body: Vec<u8>) -> OpDraft {
+    OpDraft { kind, class: OpClass::Fact, subject: Vec::new(), body }
 }

@@ -49,6 +49,7 @@ const CRATES: [Allowed; 6] = [
             "getrandom",
             "indicatif",
             "jiff",
+            "mimalloc",
             "rust_decimal",
             "serde",
             "serde_json",
