@@ -146,26 +146,30 @@ pub fn shortages(
     settings: &StoreSettings,
     on_hand: impl Fn(&Sku) -> Quantity,
 ) -> Result<Vec<Shortage>, QuantityError> {
-    let mut wanted = BTreeMap::<&Sku, Quantity>::new();
+    let policy_of = |sku: &Sku| {
+        book.product(sku).and_then(|product| product.oversell).unwrap_or(settings.oversell)
+    };
+    let mut wanted = BTreeMap::<&Sku, (Quantity, OversellPolicy)>::new();
     for line in cart.live_lines().filter(|line| line.product.kind == ProductKind::Stocked) {
-        let sum = wanted.entry(&line.product.sku).or_default();
+        let sku = &line.product.sku;
+        let policy = policy_of(sku);
+        if policy == OversellPolicy::Allow {
+            continue;
+        }
+        let (sum, _) = wanted.entry(sku).or_insert((Quantity::ZERO, policy));
         *sum = match line.product.direction {
             Direction::Sale => sum.checked_add(line.quantity)?,
             Direction::Return => sum.checked_sub(line.quantity)?,
         };
     }
-    let policy_of = |sku: &Sku| {
-        book.product(sku).and_then(|product| product.oversell).unwrap_or(settings.oversell)
-    };
     Ok(wanted
         .into_iter()
-        .map(|(sku, wanted)| Shortage {
+        .map(|(sku, (wanted, policy))| Shortage {
             sku: sku.clone(),
             wanted,
             on_hand: on_hand(sku),
-            policy: policy_of(sku),
+            policy,
         })
-        .filter(|short| short.policy != OversellPolicy::Allow)
         .filter(|short| short.wanted > Quantity::ZERO && short.wanted > short.on_hand)
         .collect())
 }

@@ -145,7 +145,11 @@ impl Replica {
     }
 
     /// Brings a cart into memory, from the changes the journal holds.
-    pub(super) fn load_cart(&mut self, reads: &dyn Reads, cart: CartId) -> Result<(), CommandError> {
+    pub(super) fn load_cart(
+        &mut self,
+        reads: &dyn Reads,
+        cart: CartId,
+    ) -> Result<(), CommandError> {
         if self.carts.contains_key(&cart) {
             return Ok(());
         }

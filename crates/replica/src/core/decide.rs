@@ -1,18 +1,15 @@
 //! Commands: what each does, once the domain's rules agree.
 
-use pos_core::cart::{CartCommand, CartStatus};
-use std::collections::BTreeMap;
-
 use pos_core::business_date::BusinessDate;
+use pos_core::cart::{CartCommand, CartStatus};
 use pos_core::ids::{CartId, IdempotencyKey, OperatorId, RecordId, RegisterId};
 use pos_core::money::Money;
 use pos_core::price_book::{EditNumber, ProductFields};
 use pos_core::product::Sku;
-use pos_core::quantity::Quantity;
 use pos_core::record::Record;
 use pos_core::sale::{self, Completion};
 use pos_core::shift::{ShiftClosed, ShiftOpened};
-use pos_core::stock::stock_movements;
+use pos_core::stock::shortages;
 use pos_core::store::{OversellPolicy, StoreSettings};
 use pos_core::till::CashMovement;
 use pos_core::transaction::{ReceiptNumber, SaleTransaction};
@@ -350,6 +347,11 @@ impl Replica {
         if view.status == CartStatus::Abandoned {
             return Err(CommandError::UnknownCart(cart));
         }
+        let short =
+            shortages(view, self.books.price_book(), settings, |sku| self.books.on_hand(sku))?;
+        if let Some(short) = short.into_iter().find(|short| short.policy == OversellPolicy::Block) {
+            return Err(CommandError::OutOfStock { sku: short.sku, on_hand: short.on_hand });
+        }
         let sale = sale::complete(Completion {
             cart: view,
             cart_heads,
@@ -363,7 +365,6 @@ impl Replica {
             wall_time: wall_time.unwrap_or(at.wall),
             tenders: &tenders,
         })?;
-        self.refuse_oversell(&sale)?;
         let (completed, ordinal) = self.append_sale(reads, at, deps, sale)?;
         let completed = Durable::confirmed(completed);
         Ok(Answer::WhenDurable(ordinal, Outcome::Completed(Box::new(completed))))
@@ -383,25 +384,6 @@ impl Replica {
             Record::TransactionCompleted(sale) => Ok((completed(id, sale), ordinal)),
             _ => Err(CommandError::NothingToDo),
         }
-    }
-
-    /// A store that blocks overselling refuses a sale its books say it cannot fill.
-    fn refuse_oversell(&self, sale: &SaleTransaction) -> Result<(), CommandError> {
-        let store_policy = self.settings()?.oversell;
-        let mut wanted: BTreeMap<Sku, Quantity> = BTreeMap::new();
-        for (sku, moved) in stock_movements(sale) {
-            let sum = wanted.entry(sku).or_default();
-            *sum = sum.checked_add(moved)?;
-        }
-        for (sku, moved) in wanted.into_iter().filter(|(_, moved)| moved.is_negative()) {
-            let product = self.books.price_book().product(&sku);
-            let policy = product.and_then(|product| product.oversell).unwrap_or(store_policy);
-            let on_hand = self.books.on_hand(&sku);
-            if policy == OversellPolicy::Block && on_hand.checked_add(moved)?.is_negative() {
-                return Err(CommandError::OutOfStock { sku, on_hand });
-            }
-        }
-        Ok(())
     }
 
     /// What a command with this name did the first time.
