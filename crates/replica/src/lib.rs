@@ -5,8 +5,10 @@
 //!
 //! - [`core`]: pure and sans-IO; time and randomness are arguments, writes are effects.
 //! - [`documents`]: carts, customers and published stock counters, each change behind a gate.
+//! - [`sync`]: what two replicas say to each other, sans-IO as well.
 //! - [`storage`]: what the core asks of a disk, with [`memory`] as its twin in memory and, with
 //!   the feature `store`, the real one.
+//! - `net`, with the feature of that name: QUIC, discovery and pairing. The only async part.
 
 pub mod conformance;
 pub mod core;
@@ -14,8 +16,11 @@ pub mod documents;
 pub mod journal;
 pub mod limits;
 pub mod memory;
+#[cfg(feature = "net")]
+pub mod net;
 pub mod node;
 pub mod storage;
 #[cfg(feature = "store")]
 pub mod store;
+pub mod sync;
 pub mod verify;

@@ -1,0 +1,1 @@
+//! The network: QUIC between the tills of a store, discovery, pairing. The only async part.
