@@ -35,6 +35,8 @@ pub const DEPS_MAX: usize = 256;
 pub const WINDOW_ENTRIES_MAX: usize = 4096;
 /// Most feeds one revocation cuts.
 pub const CUTS_MAX: usize = 1024;
+/// Most entries remembered under 64 consecutive sequence numbers of a feed: 64, unless it is forked.
+pub const PLACES_PER_ROW_MAX: usize = 1024;
 /// Own Ledger bytes after which the till writes down what it needs to go on selling.
 pub const RESUME_EVERY_BYTES: u64 = 1 << 20;
 /// Longest time a Floor entry waits for its flush, in milliseconds.

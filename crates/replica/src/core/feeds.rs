@@ -94,6 +94,12 @@ impl Feeds {
         self.0.clear();
     }
 
+    /// Whether a feed ends, in one of its branches, with entry `id`: then nothing that follows it
+    /// is held.
+    pub(crate) fn ends_with(&self, feed: &FeedId, seq: u64, id: EntryId) -> bool {
+        self.0.get(feed).is_some_and(|state| state.heads.contains(&(seq, id)))
+    }
+
     /// All feeds, sorted.
     pub fn iter(&self) -> impl Iterator<Item = (&FeedId, &FeedState)> {
         self.0.iter()

@@ -10,7 +10,6 @@ use pos_core::transaction::SaleTransaction;
 use super::effect::{Alarm, Effect};
 use super::entry::{Entry, EntryId, Header, Lane, OpClass};
 use super::feeds::FeedState;
-use super::identity::FeedId;
 use super::keys;
 use super::kinds;
 use super::life::IncarnationOpened;
@@ -18,7 +17,7 @@ use super::replica::Replica;
 use super::roster::RosterRecord;
 use super::verdict::{HeldBack, Verdict, is_roster, judge};
 use crate::documents::{self, Author, DocumentId, DocumentKind};
-use crate::storage::{FrameKind, Ordinal, Reads, StorageError, Stream};
+use crate::storage::{Ordinal, Reads, StorageError, Stream};
 
 /// What an op means, once its body could be read.
 pub(super) enum Meaning<'a> {
@@ -28,8 +27,6 @@ pub(super) enum Meaning<'a> {
     Change { document: DocumentId, raw: &'a [u8] },
 }
 
-/// Most frames that are no entries met where one own Floor entry is looked for.
-const FRAMES_BETWEEN_MAX: usize = 64;
 /// How far the clock of other devices is followed: more entries than a store writes in a century.
 /// A device that claims more wins nothing by it, and cannot use up the numbers of the others.
 const LAMPORT_FOLLOWED_MAX: u64 = 1 << 48;
@@ -46,91 +43,37 @@ impl Replica {
         if self.group.is_none() {
             self.group = Some(entry.header().group);
         }
-        self.index(stream, ordinal, entry);
+        self.index(reads, stream, ordinal, entry)?;
         self.extend_feed(reads, entry)?;
         self.admit(entry);
         self.apply(reads, stream, ordinal, entry)?;
         self.wake(reads, entry.id())
     }
 
-    /// Remembers where an entry is. Own Floor entries are many and never asked for by id: only
-    /// the place of a feed's first one is kept, the others follow it.
-    fn index(&mut self, stream: Stream, ordinal: Ordinal, entry: &Entry) {
+    /// Remembers where an entry is. Floor entries are many and never asked for by id.
+    fn index(
+        &mut self,
+        reads: &dyn Reads,
+        stream: Stream,
+        ordinal: Ordinal,
+        entry: &Entry,
+    ) -> Result<(), StorageError> {
         let header = entry.header();
-        if stream != Stream::OwnFloor {
+        if header.feed.lane == Lane::Ledger {
             self.overlay.put(keys::entry(entry.id()), keys::place(stream, ordinal));
-        } else if header.seq == 1 {
-            let first = keys::place(Stream::OwnFloor, ordinal);
-            self.overlay.put(keys::own_floor(header.feed), first);
         }
+        self.note_place(reads, header.feed, header.seq, (stream, ordinal))
     }
 
     fn extend_feed(&mut self, reads: &dyn Reads, entry: &Entry) -> Result<(), StorageError> {
         let header = entry.header();
         let before = header.seq.saturating_sub(1);
-        let known_head = self
-            .feeds
-            .get(&header.feed)
-            .is_some_and(|state| state.heads.contains(&(before, header.previous)));
-        let previous_held = known_head
-            || before == 0
-            || self.holds_as(reads, header.feed, before, header.previous)?;
+        let previous_held = before == 0
+            || self.feeds.ends_with(&header.feed, before, header.previous)
+            || self.holds_at(reads, header.feed, before, header.previous)?;
         let state = self.feeds.add(header, entry.id(), previous_held).encode();
         self.overlay.put(keys::feed(header.feed), state);
         Ok(())
-    }
-
-    /// Whether the entry `id` is folded, and at that place of that feed.
-    fn holds_as(
-        &self,
-        reads: &dyn Reads,
-        feed: FeedId,
-        seq: u64,
-        id: EntryId,
-    ) -> Result<bool, StorageError> {
-        if self.overlay.get(reads, &keys::entry(id))?.is_none() {
-            return Ok(self.own_floor_entry(reads, feed, seq)? == Some(id));
-        }
-        Ok(match self.entry(reads, id) {
-            Ok(Some(entry)) => entry.header().feed == feed && entry.header().seq == seq,
-            // It was read when it was folded; damage since then does not unmake it.
-            Ok(None) | Err(_) => true,
-        })
-    }
-
-    /// The own Floor entry at a place of a feed, if it is folded.
-    pub(super) fn own_floor_entry(
-        &self,
-        reads: &dyn Reads,
-        feed: FeedId,
-        seq: u64,
-    ) -> Result<Option<EntryId>, StorageError> {
-        if feed.device != self.device || feed.lane != Lane::Floor || seq == 0 {
-            return Ok(None);
-        }
-        let first = self.overlay.get(reads, &keys::own_floor(feed))?;
-        let Some((stream, first)) = first.as_deref().and_then(keys::parse_place) else {
-            return Ok(None);
-        };
-        // Frames that are no entries may stand between: at each stop, one.
-        let mut ordinal = first.saturating_add(seq.saturating_sub(1));
-        for _ in 0..FRAMES_BETWEEN_MAX {
-            if !self.is_folded(stream, ordinal) {
-                return Ok(None);
-            }
-            let Ok(frame) = self.frame(reads, stream, ordinal) else { return Ok(None) };
-            let entry = match frame.kind {
-                FrameKind::Entry => Entry::decode(&frame.payload).ok(),
-                FrameKind::Resume | FrameKind::Closed => None,
-            };
-            match entry.as_ref().map(Entry::header) {
-                Some(header) if header.feed != feed || header.seq > seq => return Ok(None),
-                Some(header) if header.seq == seq => return Ok(entry.map(|entry| entry.id())),
-                Some(header) => ordinal = ordinal.saturating_add(seq.saturating_sub(header.seq)),
-                None => ordinal = ordinal.saturating_add(1),
-            }
-        }
-        Ok(None)
     }
 
     /// Judges an entry and, if it counts, applies all of its ops.

@@ -3,7 +3,7 @@
 //! ```text
 //! m applied                                  how far the journal is folded
 //! b row key                                  a row of the books
-//! e entry id                                 stream u8, ordinal u64: where an entry is
+//! e entry id                                 stream u8, ordinal u64: where a Ledger entry is
 //! f feed                                     its heads: seq u64 + id, one or (forked) more
 //! k idempotency key                          the entry that answered it
 //! c cart, entry id                           the cart is closed by this entry
@@ -15,7 +15,7 @@
 //! i device, counter u32, nonce, entry id     the life sealed by this entry: its end as sealed
 //! v entry id                                 why it is kept aside
 //! p SKU (none: the settings)                 edit number u64, entry id: the last edit
-//! w own Floor feed                           ordinal u64: where its first entry is
+//! w feed, seq / 64 as u64                    where the entries of these numbers are: `places`
 //! ```
 
 use pos_core::ids::{CartId, DeviceId, IdempotencyKey, RegisterId};
@@ -145,8 +145,8 @@ pub(crate) fn parse_edit(value: &[u8]) -> Option<(u64, EntryId)> {
     Some((u64::from_le_bytes(*number), EntryId::from_bytes(id)))
 }
 
-pub(crate) fn own_floor(feed: FeedId) -> Vec<u8> {
-    key(b'w', &[&feed.to_key()])
+pub(crate) fn feed_places(feed: FeedId, row: u64) -> Vec<u8> {
+    key(b'w', &[&feed.to_key(), &row.to_be_bytes()])
 }
 
 /// The entry id a key ends with.

@@ -23,6 +23,7 @@ mod kinds;
 mod life;
 mod membership;
 mod overlay;
+mod places;
 mod published;
 mod rebuild;
 mod refunds;

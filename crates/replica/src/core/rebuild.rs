@@ -51,7 +51,7 @@ pub(super) struct Rebuild {
     target: [Ordinal; 3],
 }
 
-const APPLIED_VERSION: u8 = 1;
+const APPLIED_VERSION: u8 = 2;
 
 const fn slot(stream: Stream) -> usize {
     match stream {
@@ -148,15 +148,6 @@ impl Replica {
         self.rebuild = Some(Rebuild { next: [0; 3], target });
         self.effect(Effect::ResetMap);
         self.effect(Effect::Alarm(Alarm::IndexRebuilding(reason)));
-    }
-
-    /// Whether a frame that is written is folded: it may still be ahead of a rebuild.
-    pub(super) fn is_folded(&self, stream: Stream, ordinal: Ordinal) -> bool {
-        let written = self.appended.get(&stream).is_some_and(|&next| ordinal < next);
-        let rebuilt = self.rebuild.as_ref().is_none_or(|rebuild| {
-            ordinal < rebuild.next_of(stream) || ordinal >= rebuild.target_of(stream)
-        });
-        written && rebuilt
     }
 
     /// One bounded piece of the rebuild, when nothing else is to do.
