@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use pos_core::business_date::WallTime;
 use pos_core::ids::StoreId;
-use replica::core::{Entry, FeedId, Identity, IngestError};
+use replica::core::{Entry, FeedId, Identity, IngestError, Moment};
 use replica::journal;
 use replica::memory::MemoryStorage;
 use replica::node::Node;
@@ -153,8 +154,10 @@ impl Collection {
         }
         let Some(store) = self.stores.get_mut(&window.store) else { return Ok(()) };
         let entries: Vec<&[u8]> = window.entries.iter().map(Vec::as_slice).collect();
+        // A merge has no clock: nothing in it waits for a time.
+        let moment = Moment { monotonic_ms: 0, wall: WallTime::from_millis(0) };
         let ingested = store
-            .ingest(&entries)
+            .ingest(moment, &entries)
             .map_err(|error| CollectError::Refused { folder: folder.to_owned(), error })?;
         collected.new += ingested.new;
         collected.known += ingested.known;

@@ -37,6 +37,37 @@ pub const WINDOW_ENTRIES_MAX: usize = 4096;
 pub const CUTS_MAX: usize = 1024;
 /// Most entries remembered under 64 consecutive sequence numbers of a feed: 64, unless it is forked.
 pub const PLACES_PER_ROW_MAX: usize = 1024;
+/// Longest window of entries, in bytes, once it is unpacked: the longest entry fits.
+pub const WINDOW_BYTES_MAX: usize = 1 << 20;
+/// Bytes of entries one window is filled with.
+pub const WINDOW_BYTES: usize = 256 << 10;
+/// Windows from this size on are compressed.
+pub const COMPRESS_FROM_BYTES: usize = 4 << 10;
+/// Bytes of entries sent to one peer that it has not acknowledged: the log is the queue, the rest
+/// waits there.
+pub const UNACKNOWLEDGED_BYTES_MAX: usize = 2 << 20;
+/// Longest frame that carries no entries, in bytes.
+pub const CONTROL_FRAME_BYTES_MAX: usize = 64 << 10;
+/// Rows of a list in one such frame: the longest row fits that often.
+pub const ROWS_PER_FRAME: usize = 500;
+/// Time between two digests sent to a peer, in milliseconds.
+pub const DIGEST_EVERY_MS: u64 = 5000;
+/// Time a peer may be ahead of a feed's source before it is asked as well, in milliseconds.
+pub const SOURCE_PATIENCE_MS: u64 = 2000;
+/// Time a peer that was asked may bring nothing before another one is asked, in milliseconds.
+pub const WANT_STALLED_MS: u64 = 20_000;
+/// Bytes of a window that goes before those a peer has missed.
+pub const LIVE_BYTES_MAX: usize = 64 << 10;
+/// Most feeds of one device a want names.
+pub const WANT_ROWS_MAX: usize = 200_000;
+/// Longest name of a peer's software that is kept, in characters.
+pub const SOFTWARE_CHARS_MAX: usize = 64;
+/// Most addresses of one device that are believed.
+pub const ADDRESSES_PER_PEER_MAX: usize = 8;
+/// Most connections served at once.
+pub const SESSIONS_MAX: usize = 128;
+/// Most devices of a summary that are looked at.
+pub const SUMMARY_DEVICES_MAX: usize = 4096;
 /// Own Ledger bytes after which the till writes down what it needs to go on selling.
 pub const RESUME_EVERY_BYTES: u64 = 1 << 20;
 /// Longest time a Floor entry waits for its flush, in milliseconds.
@@ -58,5 +89,6 @@ pub const OPEN_CARTS_MAX: usize = 256;
 
 const _: () = assert!(ENTRY_BYTES_MAX <= FRAME_BYTES_MAX);
 const _: () = assert!(BODY_BYTES_MAX < ENTRY_BYTES_MAX);
+const _: () = assert!(WINDOW_BYTES + ENTRY_BYTES_MAX < WINDOW_BYTES_MAX);
 const _: () = assert!((FRAME_BYTES_MAX as u64) * 2 <= RESERVE_BYTES);
 const _: () = assert!(RESERVE_BYTES * 2 <= SEGMENT_BYTES);

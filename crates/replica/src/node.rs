@@ -1,12 +1,12 @@
 //! A replica on a disk: carries out effects, in order, one command at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use pos_core::ids::StoreId;
+use pos_core::ids::{DeviceId, StoreId};
 
 use crate::core::{
-    Alarm, Command, CommandError, CommandId, Effect, Identity, IngestError, Ingested, Input,
-    Moment, Outcome, Replica,
+    Alarm, Command, CommandError, CommandId, Effect, FeedId, Identity, IngestError, Ingested,
+    Input, Moment, Outcome, Replica,
 };
 use crate::storage::{Storage, StorageError};
 
@@ -89,13 +89,23 @@ impl<S: Storage> Node<S> {
         self.replica.rebuilding().is_some()
     }
 
+    /// Who wrote a window, and whether it follows what is held: see [`Replica::connects`].
+    pub fn connects(&self, window: &[&[u8]]) -> Result<(DeviceId, bool), IngestError> {
+        self.replica.connects(&self.storage, window)
+    }
+
+    /// Feeds that have grown since the last call, own ones included.
+    pub fn take_grown(&mut self) -> BTreeSet<FeedId> {
+        self.replica.take_grown()
+    }
+
     /// Takes in a window of entries of another device.
-    pub fn ingest(&mut self, window: &[&[u8]]) -> Result<Ingested, IngestError> {
+    pub fn ingest(&mut self, at: Moment, window: &[&[u8]]) -> Result<Ingested, IngestError> {
         let mut all = Ingested::default();
         let mut left = window;
         loop {
             let result = self.replica.ingest(&self.storage, left);
-            self.run_effects();
+            self.run_effects_at(at);
             let part = result?;
             all.new += part.new;
             all.known += part.known;

@@ -151,7 +151,7 @@ fn an_entry_of_a_newer_version_is_verified_stored_and_relayed_but_not_applied() 
     let after = forger.record(Vec::new(), &adjustment());
     let mut altered = newer.clone();
     altered[200] ^= 1;
-    assert!(devices[0].ingest(&[&altered]).is_err());
+    assert!(devices[0].ingest(at(900), &[&altered]).is_err());
     offer(&mut devices[0], &[newer.clone(), after.clone()]);
     assert_eq!(reason(&devices[0], &newer), Some(HeldBack::UnknownFormat(9)));
     assert_eq!(reason(&devices[0], &after), None);
@@ -424,9 +424,9 @@ fn a_device_belongs_to_the_store_it_joined_and_to_no_other() {
     let mut stray = Node::start(identity(9, 1), shop::disk()).unwrap();
     let entries = held_entries(&devices[0]);
     let window: Vec<&[u8]> = entries.values().next().unwrap().iter().map(Vec::as_slice).collect();
-    assert!(stray.ingest(&window).is_err(), "nobody told it which store it belongs to");
+    assert!(stray.ingest(at(900), &window).is_err(), "nobody told it which store it belongs to");
     stray.join(pos_core::ids::StoreId::from_bytes([1; 16])).unwrap();
-    assert!(stray.ingest(&window).is_err());
+    assert!(stray.ingest(at(900), &window).is_err());
     let mut mixed = Forger::new(2, &devices[0]);
     let body =
         postcard::to_stdvec(&RosterRecord::DeviceAdded { device: device_of(9), role: Role::Till });

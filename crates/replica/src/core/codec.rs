@@ -106,6 +106,10 @@ impl<'a> Reader<'a> {
         self.bytes(found, what)
     }
 
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.left.is_empty()
+    }
+
     pub(crate) fn end(self) -> Result<(), CodecError> {
         if self.left.is_empty() { Ok(()) } else { Err(CodecError::Trailing(self.left.len())) }
     }

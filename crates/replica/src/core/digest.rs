@@ -15,6 +15,25 @@ use crate::storage::Reads;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Digest([u8; 16]);
 
+impl Digest {
+    /// The digest of what went into `hasher`.
+    pub(crate) fn of(hasher: &blake3::Hasher) -> Self {
+        let mut digest = [0; 16];
+        hasher.finalize_xof().fill(&mut digest);
+        Self(digest)
+    }
+
+    /// Its bytes.
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0
+    }
+
+    /// A digest as received.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+}
+
 impl core::fmt::Display for Digest {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -29,7 +48,7 @@ impl Replica {
             add(&mut hasher, &feed.to_key());
             add(&mut hasher, &state.encode());
         }
-        finish(&hasher)
+        Digest::of(&hasher)
     }
 
     /// Digest of what the entries come to: the books, what is kept aside, the open documents.
@@ -52,7 +71,7 @@ impl Replica {
                 add(&mut hasher, &head);
             }
         }
-        Ok(finish(&hasher))
+        Ok(Digest::of(&hasher))
     }
 
     /// Digest of the stock on hand alone.
@@ -62,7 +81,7 @@ impl Replica {
             add(&mut hasher, sku.as_str().as_bytes());
             add(&mut hasher, &quantity.thousandths().to_le_bytes());
         }
-        finish(&hasher)
+        Digest::of(&hasher)
     }
 
     /// The heads of every open cart.
@@ -87,10 +106,4 @@ impl Replica {
 fn add(hasher: &mut blake3::Hasher, bytes: &[u8]) {
     hasher.update(&u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
     hasher.update(bytes);
-}
-
-fn finish(hasher: &blake3::Hasher) -> Digest {
-    let mut digest = [0; 16];
-    hasher.finalize_xof().fill(&mut digest);
-    Digest(digest)
 }

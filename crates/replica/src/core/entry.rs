@@ -31,6 +31,15 @@ pub const FORMAT_VERSION: u8 = 1;
 /// Bytes at the start of a header whose layout no version changes.
 const PREFIX_BYTES: usize = 124;
 
+/// How an entry hangs together with the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Links {
+    pub(crate) id: EntryId,
+    pub(crate) feed: FeedId,
+    pub(crate) seq: u64,
+    pub(crate) previous: EntryId,
+}
+
 /// The hash of an entry's header.
 pub type EntryId = RecordId;
 
@@ -317,6 +326,25 @@ impl Entry {
         }
         out.extend_from_slice(&self.opaque);
         out
+    }
+
+    /// Its id, its place and the entry before it, read from what no version changes.
+    pub(crate) fn links(bytes: &[u8]) -> Result<Links, CodecError> {
+        let header = Reader::new(bytes).run(limits::HEADER_BYTES_MAX, "header")?;
+        let mut reader = Reader::new(header);
+        reader.u8("version")?;
+        let lane = Lane::from_tag(reader.u8("lane")?)?;
+        reader.bytes(6, "counts")?;
+        reader.bytes(16, "group")?;
+        let device = DeviceId::from_bytes(reader.array("device")?);
+        let incarnation =
+            Incarnation { counter: reader.u32("incarnation")?, nonce: reader.array("nonce")? };
+        Ok(Links {
+            id: hash_header(header),
+            feed: FeedId { device, incarnation, lane },
+            seq: reader.u64("seq")?,
+            previous: EntryId::from_bytes(reader.array("previous")?),
+        })
     }
 
     /// Reads an entry. Bodies are compared with their commitments; the signature is not checked

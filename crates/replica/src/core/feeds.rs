@@ -4,8 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::codec::{CodecError, Reader};
-use super::entry::{EntryId, Header};
-use super::identity::FeedId;
+use pos_core::ids::DeviceId;
+
+use super::entry::{EntryId, Header, Lane};
+use super::identity::{FeedId, Incarnation};
 
 /// Ends and gaps of one feed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,6 +34,11 @@ impl FeedState {
         }
         let missing = self.missing.iter().map(|(seq, _)| seq).collect::<BTreeSet<_>>();
         missing.len() < self.missing.len()
+    }
+
+    /// Whether it is one run from its first entry: no fork, no gap. Then its end says all.
+    pub fn is_one_run(&self) -> bool {
+        self.heads.len() == 1 && self.missing.is_empty()
     }
 
     /// The highest sequence number held.
@@ -68,12 +75,16 @@ impl FeedState {
 
 /// All feeds held.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Feeds(BTreeMap<FeedId, FeedState>);
+pub struct Feeds {
+    states: BTreeMap<FeedId, FeedState>,
+    grown: BTreeSet<FeedId>,
+}
 
 impl Feeds {
     /// Counts an entry in. `previous_held` says whether the entry before it is held.
     pub(crate) fn add(&mut self, header: &Header, id: EntryId, previous_held: bool) -> &FeedState {
-        let state = self.0.entry(header.feed).or_default();
+        self.grown.insert(header.feed);
+        let state = self.states.entry(header.feed).or_default();
         if !state.missing.remove(&(header.seq, id)) {
             state.heads.insert((header.seq, id));
         }
@@ -87,26 +98,41 @@ impl Feeds {
     }
 
     pub(crate) fn restore(&mut self, feed: FeedId, state: FeedState) {
-        self.0.insert(feed, state);
+        self.states.insert(feed, state);
     }
 
     pub(crate) fn clear(&mut self) {
-        self.0.clear();
+        self.states.clear();
+    }
+
+    /// Feeds that entries were added to since the last call.
+    pub(crate) fn take_grown(&mut self) -> BTreeSet<FeedId> {
+        core::mem::take(&mut self.grown)
+    }
+
+    /// The feeds of one device.
+    pub(crate) fn of(&self, device: DeviceId) -> impl Iterator<Item = (&FeedId, &FeedState)> {
+        let first = FeedId {
+            device,
+            incarnation: Incarnation { counter: 0, nonce: [0; 8] },
+            lane: Lane::Ledger,
+        };
+        self.states.range(first..).take_while(move |(feed, _)| feed.device == device)
     }
 
     /// Whether a feed ends, in one of its branches, with entry `id`: then nothing that follows it
     /// is held.
     pub(crate) fn ends_with(&self, feed: &FeedId, seq: u64, id: EntryId) -> bool {
-        self.0.get(feed).is_some_and(|state| state.heads.contains(&(seq, id)))
+        self.states.get(feed).is_some_and(|state| state.heads.contains(&(seq, id)))
     }
 
     /// All feeds, sorted.
     pub fn iter(&self) -> impl Iterator<Item = (&FeedId, &FeedState)> {
-        self.0.iter()
+        self.states.iter()
     }
 
     /// One feed.
     pub fn get(&self, feed: &FeedId) -> Option<&FeedState> {
-        self.0.get(feed)
+        self.states.get(feed)
     }
 }

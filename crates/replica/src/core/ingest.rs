@@ -40,6 +40,9 @@ pub enum IngestError {
         /// Its feed.
         feed: FeedId,
     },
+    /// A body was left out. Nothing can be erased yet, so this copy is not whole; others have it.
+    #[error("entry {0} of the window came without its content: this copy is incomplete")]
+    BodyWithheld(usize),
     /// The last entry's signature does not fit: nothing in the window is vouched for.
     #[error("the window does not end on a valid signature: {0}")]
     Unsigned(#[from] SignatureError),
@@ -88,6 +91,9 @@ impl Replica {
             let header = entry.header();
             if group != header.group {
                 return Err(IngestError::OtherStore(index));
+            }
+            if entry.bodies().iter().any(Option::is_none) {
+                return Err(IngestError::BodyWithheld(index));
             }
             if let Some(before) = entries.last() {
                 let chained = before.header().feed == header.feed

@@ -23,6 +23,11 @@ const PLACE_BYTES: usize = 10;
 /// Where an entry of a feed is.
 pub(crate) type Place = (Stream, Ordinal);
 
+/// Whether `seq` is the last number of its row: the next ones are in another.
+pub(crate) const fn ends_row(seq: u64) -> bool {
+    seq % ENTRIES_PER_ROW == ENTRIES_PER_ROW - 1
+}
+
 fn row_of(feed: FeedId, seq: u64) -> (Vec<u8>, u8) {
     let slot = u8::try_from(seq % ENTRIES_PER_ROW).unwrap_or(0);
     (keys::feed_places(feed, seq / ENTRIES_PER_ROW), slot)

@@ -1,5 +1,19 @@
 //! What two replicas say to each other, without saying how: sans-IO, like the core. Frames come in
 //! as bytes with the connection they came on, and go out as bytes with the connection they are for.
+//!
+//! Receivers decide. Each replica *wants* the entries of every device from one peer: the device itself
+//! where it is connected, else one that passes them on. A want stands until it is taken back, so
+//! pushing, relaying and catching up are one thing: entries from the journal, from where the receiver
+//! is, as fast as it acknowledges. Read [`Engine`], then `serve` (giving) and `sources` (getting).
+
+mod engine;
+mod message;
+mod serve;
+mod session;
+mod sources;
+
+pub use engine::{CloseReason, Engine, Output, Peer};
+pub use message::{FrameError, Message, PROTOCOL_VERSION, Window};
 
 /// A connection to a peer, as the transport numbers it: never used twice in a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -184,10 +184,10 @@ pub(crate) fn offer(till: &mut Till, window: &[Vec<u8>]) {
     let window: Vec<&[u8]> = window.iter().map(Vec::as_slice).collect();
     // A till that folds its journal again takes nothing in meanwhile: the sender offers it again.
     if till.replica().rebuilding().is_some() {
-        assert!(matches!(till.ingest(&window), Err(IngestError::Refused(_))));
+        assert!(matches!(till.ingest(at(900), &window), Err(IngestError::Refused(_))));
         settle(till);
     }
-    till.ingest(&window).unwrap();
+    till.ingest(at(900), &window).unwrap();
 }
 
 pub(crate) fn offer_all(till: &mut Till, feeds: &FeedBytes) {
