@@ -24,6 +24,12 @@ impl DeviceKey {
         DeviceId::from_bytes(self.0.verifying_key().to_bytes())
     }
 
+    /// The secret half, for the certificate of the same key.
+    #[cfg(feature = "net")]
+    pub(crate) fn secret(&self) -> [u8; 32] {
+        self.0.to_bytes()
+    }
+
     pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
         let signature: Signature = self.0.sign(message);
         signature.to_bytes()

@@ -40,6 +40,7 @@ const CRATES: [Allowed; 6] = [
             "rustls",
             "serde",
             "sled",
+            "socket2",
             "thiserror",
             "tokio",
             "zstd",

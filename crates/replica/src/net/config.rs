@@ -1,0 +1,78 @@
+//! QUIC's own settings.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+use quinn::{
+    ClientConfig, IdleTimeout, NoneTokenStore, ServerConfig, TransportConfig,
+    ValidationTokenConfig, VarInt,
+};
+
+use super::event::NetError;
+use super::limits::{
+    CONNECTION_WINDOW_BYTES, DATAGRAM_BUFFER_BYTES, IDLE_MS, INCOMING_BYTES_MAX,
+    INCOMING_BYTES_TOTAL, INCOMING_MAX, INITIAL_RTT_MS, KEEP_ALIVE_MS, SEND_WINDOW_BYTES,
+    STREAM_WINDOW_BYTES, STREAMS_MAX,
+};
+use super::members::Members;
+use super::tls::{Admit, Identity, MEMBER_PROTOCOL};
+
+/// What all connections have in common.
+#[derive(Debug)]
+pub(super) struct Settings {
+    transport: Arc<TransportConfig>,
+    /// For the endpoint as a whole; each connection that comes in gets TLS of its own.
+    pub(super) server: ServerConfig,
+}
+
+impl Settings {
+    pub(super) fn new(identity: &Identity, members: &Members) -> Result<Self, NetError> {
+        let admit = Admit { members: Some(members.clone()), expected: None };
+        let tls = identity
+            .server(&[MEMBER_PROTOCOL], identity.verifier(admit))
+            .map_err(|error| NetError::Certificate(error.to_string()))?;
+        let transport = Arc::new(transport());
+        let mut server = ServerConfig::with_crypto(Arc::new(tls));
+        let mut tokens = ValidationTokenConfig::default();
+        tokens.sent(0);
+        server
+            .transport_config(Arc::clone(&transport))
+            .validation_token_config(tokens)
+            .max_incoming(INCOMING_MAX)
+            .incoming_buffer_size(INCOMING_BYTES_MAX)
+            .incoming_buffer_size_total(INCOMING_BYTES_TOTAL);
+        Ok(Self { transport, server })
+    }
+
+    /// For one connection that comes in.
+    pub(super) fn with_server(&self, tls: QuicServerConfig) -> Arc<ServerConfig> {
+        let mut server = self.server.clone();
+        server.crypto = Arc::new(tls);
+        Arc::new(server)
+    }
+
+    /// For one dial.
+    pub(super) fn with_client(&self, tls: QuicClientConfig) -> ClientConfig {
+        let mut client = ClientConfig::new(Arc::new(tls));
+        client.transport_config(Arc::clone(&self.transport));
+        client.token_store(Arc::new(NoneTokenStore));
+        client
+    }
+}
+
+fn transport() -> TransportConfig {
+    let mut transport = TransportConfig::default();
+    transport
+        .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(IDLE_MS))))
+        .keep_alive_interval(Some(Duration::from_millis(KEEP_ALIVE_MS)))
+        .initial_rtt(Duration::from_millis(INITIAL_RTT_MS))
+        .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))
+        .receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES))
+        .send_window(SEND_WINDOW_BYTES)
+        .max_concurrent_uni_streams(VarInt::from_u32(STREAMS_MAX))
+        .max_concurrent_bidi_streams(VarInt::from_u32(0))
+        .datagram_receive_buffer_size(Some(DATAGRAM_BUFFER_BYTES))
+        .datagram_send_buffer_size(DATAGRAM_BUFFER_BYTES);
+    transport
+}
