@@ -18,6 +18,7 @@ pub struct Node<S> {
     next_command: CommandId,
     answers: BTreeMap<CommandId, Result<Outcome, CommandError>>,
     alarms: Vec<Alarm>,
+    flushes: u64,
 }
 
 impl<S: Storage> Node<S> {
@@ -31,6 +32,7 @@ impl<S: Storage> Node<S> {
             next_command: 1,
             answers: BTreeMap::new(),
             alarms: Vec::new(),
+            flushes: 0,
         };
         node.run_effects();
         Ok(node)
@@ -92,6 +94,11 @@ impl<S: Storage> Node<S> {
     /// Who wrote a window, and whether it follows what is held: see [`Replica::connects`].
     pub fn connects(&self, window: &[&[u8]]) -> Result<(DeviceId, bool), IngestError> {
         self.replica.connects(&self.storage, window)
+    }
+
+    /// Flushes so far: what was written may be sent only after the next one.
+    pub const fn flushes(&self) -> u64 {
+        self.flushes
     }
 
     /// Feeds that have grown since the last call, own ones included.
@@ -199,7 +206,10 @@ impl<S: Storage> Node<S> {
             Effect::Flush(stream) => {
                 let upto = self.storage.next_ordinal(stream);
                 Some(match self.storage.flush(stream) {
-                    Ok(()) => Input::Flushed { stream, upto },
+                    Ok(()) => {
+                        self.flushes = self.flushes.wrapping_add(1);
+                        Input::Flushed { stream, upto }
+                    }
                     Err(error) => Input::WriteFailed { stream, error: error.to_string() },
                 })
             }

@@ -7,6 +7,7 @@
 
 pub mod cli;
 mod commands;
+pub mod control;
 pub mod csv_file;
 pub mod error;
 pub mod output;

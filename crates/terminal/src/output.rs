@@ -14,18 +14,41 @@ use crate::error::TerminalError;
 /// What takes less shows no progress.
 const PROGRESS_AFTER: Duration = Duration::from_millis(700);
 
+/// Takes what a command says somewhere else than to this process' own output.
+pub trait Listener {
+    /// A text of the answer, or (`remark`) one beside it.
+    fn said(&mut self, text: &str, remark: bool) -> io::Result<()>;
+}
+
 /// Where a command's answer goes.
-#[derive(Debug)]
 pub struct Output {
     json: bool,
     quiet: bool,
     answered: bool,
+    listener: Option<Box<dyn Listener>>,
+}
+
+impl std::fmt::Debug for Output {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { json, quiet, answered, listener } = self;
+        f.debug_struct("Output")
+            .field("json", json)
+            .field("quiet", quiet)
+            .field("answered", answered)
+            .field("elsewhere", &listener.is_some())
+            .finish()
+    }
 }
 
 impl Output {
     /// As the command line asks: in JSON or for people, with or without remarks and progress.
     pub const fn of(cli: &Cli) -> Self {
-        Self { json: cli.json, quiet: cli.quiet, answered: false }
+        Self { json: cli.json, quiet: cli.quiet, answered: false, listener: None }
+    }
+
+    /// The same, said to somebody else.
+    pub fn heard_by(cli: &Cli, listener: Box<dyn Listener>) -> Self {
+        Self { listener: Some(listener), ..Self::of(cli) }
     }
 
     /// Whether the answer is to be JSON.
@@ -45,25 +68,40 @@ impl Output {
 
     /// A JSON value on a line of its own, passed on at once.
     pub fn json_line(&mut self, value: &Value) -> Result<(), TerminalError> {
-        Ok(write_line(&mut io::stdout().lock(), &value.to_string())?)
+        Ok(self.say(&value.to_string())?)
     }
 
     /// Text for people.
     pub fn text(&mut self, text: &str) -> Result<(), TerminalError> {
-        Ok(write_line(&mut io::stdout().lock(), text.trim_end())?)
+        Ok(self.say(text.trim_end())?)
+    }
+
+    fn say(&mut self, text: &str) -> io::Result<()> {
+        match &mut self.listener {
+            Some(listener) => listener.said(text, false),
+            None => write_line(&mut io::stdout().lock(), text),
+        }
+    }
+
+    fn complain(&mut self, text: &str) {
+        match &mut self.listener {
+            // Whoever asked has gone: nobody is left to be told.
+            Some(listener) => drop(listener.said(text, true)),
+            None => complain(text),
+        }
     }
 
     /// A remark beside the answer.
     pub fn note(&mut self, text: &str) {
         if !self.quiet {
-            complain(text);
+            self.complain(text);
         }
     }
 
     /// Says what went wrong: on standard error, and to a program in place of the answer. Where the
     /// answer was given (damage that was found, rows that were left out) it has said so itself.
     pub fn error(&mut self, error: &TerminalError) {
-        complain(&format!("error: {error}"));
+        self.complain(&format!("error: {error}"));
         if self.json && !self.answered {
             let value = json!({"error": {"kind": error.kind(), "message": error.to_string()}});
             // Nobody is left to be told when even this cannot be written.
@@ -83,7 +121,8 @@ impl Output {
             bar.set_style(style.progress_chars("=> "));
         }
         bar.set_prefix(what.to_owned());
-        Progress { bar, may_show: !self.quiet && io::stderr().is_terminal(), shown: false }
+        let may_show = !self.quiet && self.listener.is_none() && io::stderr().is_terminal();
+        Progress { bar, may_show, shown: false }
     }
 }
 
@@ -135,14 +174,14 @@ impl Progress {
     }
 }
 
-fn write_line(to: &mut impl Write, text: &str) -> io::Result<()> {
+pub(crate) fn write_line(to: &mut impl Write, text: &str) -> io::Result<()> {
     to.write_all(text.as_bytes())?;
     to.write_all(b"\n")?;
     to.flush()
 }
 
 /// Standard error is the last resort: where it is closed, there is nowhere left to say so.
-fn complain(text: &str) {
+pub(crate) fn complain(text: &str) {
     drop(write_line(&mut io::stderr().lock(), text));
 }
 

@@ -149,3 +149,12 @@ impl Default for NetLimits {
         }
     }
 }
+
+/// Events of the network that wait for the thread that holds the replica.
+pub const EVENTS_QUEUED_MAX: usize = 1024;
+/// Events handled before that thread looks after its own commands again.
+pub const EVENTS_PER_TURN: usize = 64;
+/// News and datagrams that wait to be looked at.
+pub const NEWS_MAX: usize = 1024;
+/// Shortest time between two savings of the addresses that worked, in milliseconds.
+pub const CONTACTS_SAVED_EVERY_MS: u64 = 10_000;

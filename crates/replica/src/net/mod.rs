@@ -15,6 +15,7 @@ mod frames;
 mod guard;
 mod meet;
 mod members;
+pub mod mesh;
 mod socket;
 mod table;
 mod tls;

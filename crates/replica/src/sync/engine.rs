@@ -36,6 +36,8 @@ pub enum Output {
     },
     /// A member of the store was reached at these addresses, a peer says.
     Learnt {
+        /// The peer that says so.
+        from: DeviceId,
         /// The member.
         device: DeviceId,
         /// Where.
@@ -108,6 +110,8 @@ pub struct Engine {
     /// How far other devices have stored the feeds of this one.
     stored: BTreeMap<DeviceId, BTreeMap<FeedId, u64>>,
     pub(super) chosen_ms: u64,
+    /// Flushes of the node when it was last looked at.
+    pub(super) pumped_at: u64,
     outputs: VecDeque<Output>,
 }
 
@@ -125,6 +129,7 @@ impl Engine {
             progress: BTreeMap::new(),
             stored: BTreeMap::new(),
             chosen_ms: 0,
+            pumped_at: 0,
             outputs: VecDeque::new(),
         }
     }
@@ -254,7 +259,7 @@ impl Engine {
             Message::Window(window) => return self.window(node, at, conn, &window),
             Message::Ack(ids) => self.ack(node, conn, &ids),
             Message::Stored(rows) => self.stored_rows(&rows),
-            Message::Peers(peers) => self.learn(peers),
+            Message::Peers(peers) => self.learn(conn, peers),
         }
         Ok(())
     }
@@ -370,11 +375,12 @@ impl Engine {
             .collect()
     }
 
-    fn learn(&mut self, peers: Vec<(DeviceId, Vec<SocketAddr>)>) {
+    fn learn(&mut self, conn: ConnId, peers: Vec<(DeviceId, Vec<SocketAddr>)>) {
+        let Some(from) = self.sessions.get(&conn).map(|session| session.device) else { return };
         for (device, mut addresses) in peers.into_iter().take(limits::ROWS_PER_FRAME) {
             addresses.truncate(limits::ADDRESSES_PER_PEER_MAX);
             if device != self.me {
-                self.outputs.push_back(Output::Learnt { device, addresses });
+                self.outputs.push_back(Output::Learnt { from, device, addresses });
             }
         }
     }

@@ -23,6 +23,10 @@ impl Engine {
                 }
             }
         }
+        // What waits for its flush cannot be sent: without one there is nothing new to send.
+        if core::mem::replace(&mut self.pumped_at, node.flushes()) == node.flushes() {
+            return;
+        }
         for conn in self.conns() {
             self.serve(node, conn);
         }

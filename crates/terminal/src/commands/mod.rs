@@ -37,6 +37,10 @@ struct Context<'a> {
     folder: PathBuf,
     clock: SystemClock,
     output: &'a mut Output,
+    /// The till that runs, where one does: it stays open.
+    till: Option<&'a mut Till<FileStorage>>,
+    /// Where file names start, if not in the folder this process was started in.
+    here: PathBuf,
 }
 
 /// Does what a command line says.
@@ -46,9 +50,12 @@ pub(crate) fn dispatch(
     clock: SystemClock,
 ) -> Result<(), TerminalError> {
     let folder = shell::store_folder(cli.store)?;
-    let mut context = Context { folder, clock, output };
-    let context = &mut context;
-    match cli.command {
+    let context = &mut Context { folder, clock, output, till: None, here: PathBuf::new() };
+    work(context, cli.command)
+}
+
+fn work(context: &mut Context<'_>, command: Command) -> Result<(), TerminalError> {
+    match command {
         Command::Init(arguments) => init::run(context, &arguments),
         Command::Import(Import::Products { file, strict }) => import::run(context, &file, strict),
         Command::Sell(arguments) => sell::run(context, &arguments),
@@ -68,6 +75,12 @@ impl Context<'_> {
         &mut self,
         work: impl FnOnce(&mut Self, &mut Till<FileStorage>) -> Result<T, TerminalError>,
     ) -> Result<T, TerminalError> {
+        if let Some(till) = self.till.take() {
+            let result = work(self, till);
+            self.warn(till);
+            self.till = Some(till);
+            return result;
+        }
         let mut till = Till::open(&self.folder, self.clock)?;
         let result = work(self, &mut till);
         self.warn(&mut till);
@@ -84,6 +97,19 @@ impl Context<'_> {
             context.finish_rebuild(till);
             work(context, till)
         })
+    }
+
+    /// A file as it was named.
+    fn path(&self, file: &Path) -> PathBuf {
+        self.here.join(file)
+    }
+
+    /// Refuses what only a till that is stopped can do.
+    fn must_not_run(&self, what: &str) -> Result<(), TerminalError> {
+        match self.till {
+            None => Ok(()),
+            Some(_) => Err(TerminalError::Usage(format!("stop the till first: {what}"))),
+        }
     }
 
     /// Lets a rebuild of the index run to its end.
