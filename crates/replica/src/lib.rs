@@ -6,11 +6,13 @@
 //! - [`core`]: pure and sans-IO; time and randomness are arguments, writes are effects.
 //! - [`documents`]: carts, customers and published stock counters, each change behind a gate.
 //! - [`sync`]: what two replicas say to each other, sans-IO as well.
+//! - [`contacts`]: which addresses lead to whom, and whom to dial when; sans-IO too.
 //! - [`storage`]: what the core asks of a disk, with [`memory`] as its twin in memory and, with
 //!   the feature `store`, the real one.
 //! - `net`, with the feature of that name: QUIC, discovery and pairing. The only async part.
 
 pub mod conformance;
+pub mod contacts;
 pub mod core;
 pub mod documents;
 pub mod journal;

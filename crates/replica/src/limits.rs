@@ -87,8 +87,63 @@ pub const AWAITING_FLUSH_MAX: usize = 1024;
 /// Open carts kept in memory; the least recently used go back to the disk.
 pub const OPEN_CARTS_MAX: usize = 256;
 
+/// Most addresses kept of one device. What is proven or configured is not displaced by hearsay.
+pub const ADDRESSES_PER_CONTACT_MAX: usize = 12;
+/// Most addresses of one device that are only announced, and as many that are only told, so that
+/// neither crowds out the other.
+pub const SAID_ADDRESSES_MAX: usize = 4;
+/// Most addresses of one device that are kept as having worked, in memory and in the saved file.
+pub const PROVEN_ADDRESSES_MAX: usize = 4;
+/// Most devices with addresses. A full mesh is for 64; the rest waits its turn.
+pub const CONTACTS_MAX: usize = 256;
+/// Most addresses taken from the configuration.
+pub const CONFIGURED_ADDRESSES_MAX: usize = 64;
+/// Most addresses read of one announcement.
+pub const ANNOUNCED_ADDRESSES_MAX: usize = 8;
+/// Most devices remembered that announce the store without being members.
+pub const STRANGERS_MAX: usize = 16;
+/// Most things a diagnosis says at once.
+pub const DIAGNOSES_MAX: usize = 32;
+/// Longest file of saved addresses, in bytes: it fits all contacts twice.
+pub const SAVED_CONTACTS_BYTES_MAX: usize = 64 << 10;
+/// Most dials under way at once.
+pub const DIALS_MAX: usize = 16;
+/// Most dials under way at once to one device.
+pub const DIALS_PER_DEVICE_MAX: usize = 3;
+/// Time between two dials to one device, in milliseconds.
+pub const DIAL_STAGGER_MS: u64 = 500;
+/// How long the device with the higher id lets the other of a pair dial first, in milliseconds; a
+/// quarter of it at most is added, so that several do not begin together.
+pub const DIAL_YIELD_MS: u64 = 1000;
+/// Time after which a dial nobody reported on counts as unanswered, in milliseconds: longer than
+/// the transport's own time-out.
+pub const DIAL_TIMEOUT_MS: u64 = 15_000;
+/// Pause after the first failure of an address, in milliseconds. It doubles with each.
+pub const DIAL_BACKOFF_MIN_MS: u64 = 1000;
+/// Longest pause between two dials of one address, in milliseconds.
+pub const DIAL_BACKOFF_MAX_MS: u64 = 30_000;
+/// Time a connection has to last for its address to be dialled again without a pause, in
+/// milliseconds.
+pub const STEADY_LINK_MS: u64 = 10_000;
+/// Shortest time between two announcements that each make a failing address worth a try at once, in
+/// milliseconds.
+pub const FORGIVE_EVERY_MS: u64 = 5000;
+/// Age from which an announcement no longer says that a till is there, in milliseconds: three
+/// times what it is repeated after.
+pub const ANNOUNCED_STALE_MS: u64 = 90_000;
+/// Age from which an announced address that does not answer is forgotten, in milliseconds.
+pub const ANNOUNCED_FORGET_MS: u64 = 600_000;
+/// How long something has to hold before a diagnosis says it, in milliseconds.
+pub const DIAGNOSE_AFTER_MS: u64 = 8000;
+
 const _: () = assert!(ENTRY_BYTES_MAX <= FRAME_BYTES_MAX);
 const _: () = assert!(BODY_BYTES_MAX < ENTRY_BYTES_MAX);
 const _: () = assert!(WINDOW_BYTES + ENTRY_BYTES_MAX < WINDOW_BYTES_MAX);
 const _: () = assert!((FRAME_BYTES_MAX as u64) * 2 <= RESERVE_BYTES);
 const _: () = assert!(RESERVE_BYTES * 2 <= SEGMENT_BYTES);
+const _: () = assert!(DIAL_BACKOFF_MIN_MS < DIAL_BACKOFF_MAX_MS);
+const _: () = assert!(PROVEN_ADDRESSES_MAX + 2 * SAID_ADDRESSES_MAX <= ADDRESSES_PER_CONTACT_MAX);
+const _: () = assert!(SAVED_CONTACTS_BYTES_MAX <= SMALL_FILE_BYTES_MAX);
+// A row of the file: a device, a count, and addresses of 16 bytes with their kind and port.
+const _: () =
+    assert!(CONTACTS_MAX * (32 + 1 + PROVEN_ADDRESSES_MAX * 20) < SAVED_CONTACTS_BYTES_MAX);

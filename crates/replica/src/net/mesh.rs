@@ -14,7 +14,9 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use super::discovery::{Discovery, DiscoveryConfig, DiscoveryEvent};
-use super::{DialFailure, Endpoint, EndpointConfig, Members, NetError, NetEvent, NetLimits, NetStats};
+use super::{
+    DialFailure, Endpoint, EndpointConfig, Members, NetError, NetEvent, NetLimits, NetStats,
+};
 use crate::contacts::{self, Contacts, Diagnosis};
 use crate::core::{DeviceKey, FeedId, Moment};
 use crate::node::Node;
@@ -227,9 +229,8 @@ impl Mesh {
         now: impl FnOnce() -> Moment,
     ) {
         let events = &mut self.events;
-        let first = self
-            .runtime
-            .block_on(async { tokio::time::timeout(longest, events.recv()).await });
+        let first =
+            self.runtime.block_on(async { tokio::time::timeout(longest, events.recv()).await });
         let at = now();
         if let Ok(Some(event)) = first {
             self.handle(node, at, event);
@@ -281,7 +282,7 @@ impl Mesh {
     pub fn datagram(&self, bytes: &[u8]) {
         for conn in self.devices.keys() {
             // A hint that does not arrive is sent again in a second.
-            drop(self.endpoint.datagram(*conn, bytes.to_vec()));
+            let _sent_or_closed = self.endpoint.datagram(*conn, bytes.to_vec());
         }
     }
 
@@ -429,7 +430,7 @@ impl Mesh {
             match output {
                 // What cannot be sent belongs to a connection whose end is about to be told.
                 Output::Send { conn, class, frame } => {
-                    drop(self.endpoint.send(conn, class, frame));
+                    let _sent_or_closed = self.endpoint.send(conn, class, frame);
                 }
                 Output::Close { conn, reason } => {
                     let reason = reason.to_string();
@@ -448,7 +449,7 @@ impl Mesh {
 
     /// Sends a frame on a pairing connection.
     pub fn send_pairing(&self, conn: ConnId, frame: Vec<u8>) {
-        drop(self.endpoint.send(conn, Class::Control, frame));
+        let _sent_or_closed = self.endpoint.send(conn, Class::Control, frame);
     }
 
     /// Passes the roster on to those at the door.
@@ -500,7 +501,9 @@ const fn in_the_book(failure: &DialFailure) -> contacts::DialFailure {
         DialFailure::NotAdmitted => contacts::DialFailure::Refused,
         DialFailure::OtherProtocol => contacts::DialFailure::OtherVersion,
         DialFailure::AlreadyConnected => contacts::DialFailure::Superseded,
-        DialFailure::TurnedDown(_) | DialFailure::TooMany | DialFailure::Broke(_)
+        DialFailure::TurnedDown(_)
+        | DialFailure::TooMany
+        | DialFailure::Broke(_)
         | DialFailure::Stopped => contacts::DialFailure::Broken,
         DialFailure::Unreachable(_) => contacts::DialFailure::Unreachable,
     }

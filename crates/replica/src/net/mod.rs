@@ -9,6 +9,7 @@ pub mod limits;
 
 mod config;
 mod connection;
+pub mod discovery;
 mod endpoint;
 mod event;
 mod frames;
