@@ -68,6 +68,8 @@ pub enum Command {
     Report(Report),
     /// Say how much of each product there is
     Stock(Stock),
+    /// Stay on: share everything with the store's other tills, answer commands typed elsewhere
+    Run(Run),
     /// Say how the till is
     Status,
     /// Check every record from the first to the last
@@ -296,9 +298,36 @@ pub struct Replay {
     /// Fail, after ringing up the rest, when a row could not be used
     #[arg(long)]
     pub strict: bool,
+    /// Take only this share of the customers: 1/3 for the first of three tills that share the file
+    #[arg(long, value_name = "K/N")]
+    pub share: Option<String>,
     /// Measure the disk's own append + fdatasync between the receipts, for comparison
     #[arg(long)]
     pub measure_floor: bool,
+}
+
+/// `tillmesh run`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+While it runs, all other commands on the same folder are carried out by it: type them in another
+window. What one till writes, all tills of the store have, with no server and no internet.
+
+Examples:
+  tillmesh run
+  tillmesh run --listen 0.0.0.0:7878 --peer 192.168.1.20:7878 --no-discovery")]
+pub struct Run {
+    /// Address to listen on; port 0 takes any free one
+    #[arg(long, value_name = "ADDRESS", default_value = "[::]:0")]
+    pub listen: String,
+    /// Address of another till, besides those that are found; may be given more than once
+    #[arg(long, value_name = "ADDRESS")]
+    pub peer: Vec<String>,
+    /// Do not look for other tills with multicast DNS
+    #[arg(long)]
+    pub no_discovery: bool,
+    /// Let tills on this very machine find each other too
+    #[arg(long)]
+    pub loopback: bool,
 }
 
 /// `tillmesh stock`

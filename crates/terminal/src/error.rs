@@ -7,6 +7,7 @@ use pos_core::report::ReportError;
 use pos_core::sale::SaleError;
 use pos_core::tender::TenderError;
 use replica::core::CommandError;
+use replica::net::mesh::MeshError;
 use replica::storage::StorageError;
 use replica::store::OpenError;
 use thiserror::Error;
@@ -55,6 +56,9 @@ pub enum TerminalError {
     /// The till refused.
     #[error(transparent)]
     Command(#[from] CommandError),
+    /// The till cannot be put on the network.
+    #[error(transparent)]
+    Mesh(#[from] MeshError),
     /// A sale that could not be finished; its cart waits.
     #[error("{error}; the cart is kept: go on with `tillmesh sell --cart {cart}`")]
     Unpaid {
@@ -140,6 +144,7 @@ impl TerminalError {
             Self::Command(_) | Self::Sale(_) | Self::Tender(_) | Self::Money(_) => "refused",
             Self::Unpaid { error, .. } => error.kind_of_cause(),
             Self::Report(_) => "report",
+            Self::Mesh(_) => "network",
             Self::Csv(_) => "file",
             Self::Replay(_) => "replay",
             Self::Usage(_) => "usage",

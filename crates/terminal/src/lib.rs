@@ -30,7 +30,8 @@ use shell::SystemClock;
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let clock = SystemClock::start();
     shell::quiet_guarded_panics();
-    let cli = match Cli::try_parse_from(arguments) {
+    let typed: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&typed) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are not errors: clap knows their exit codes and where they go.
@@ -40,15 +41,37 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let mut output = Output::of(&cli);
-    match commands::dispatch(cli, &mut output, clock) {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads has closed the pipe and wants no more.
-        Err(TerminalError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
-            ExitCode::SUCCESS
+    match ask_running(&cli, &typed) {
+        Some(Ok(code)) => return ExitCode::from(code),
+        Some(Err(error)) => {
+            output.error(&TerminalError::Output(error));
+            return ExitCode::FAILURE;
         }
+        None => {}
+    }
+    let result = commands::dispatch(cli, &mut output, clock);
+    ExitCode::from(exit_code(&mut output, result))
+}
+
+/// Has the till that runs in the folder answer, where one does.
+fn ask_running(cli: &Cli, typed: &[OsString]) -> Option<std::io::Result<u8>> {
+    if matches!(cli.command, cli::Command::Run(_)) {
+        return None;
+    }
+    let folder = shell::store_folder(cli.store.clone()).ok()?;
+    let words = typed.iter().skip(1).map(|word| word.to_string_lossy().into_owned());
+    control::ask(&folder, words.collect())
+}
+
+/// Says what went wrong, if something did; the code the process ends with.
+pub(crate) fn exit_code(output: &mut Output, result: Result<(), TerminalError>) -> u8 {
+    match result {
+        Ok(()) => 0,
+        // Whoever reads has closed the pipe and wants no more.
+        Err(TerminalError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => 0,
         Err(error) => {
             output.error(&error);
-            ExitCode::from(error.exit_code())
+            error.exit_code()
         }
     }
 }

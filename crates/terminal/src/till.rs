@@ -1,17 +1,23 @@
 //! A till at work: a node, its clock, and the steps of a sale in the order a cashier takes them.
 
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use pos_core::business_date::{BusinessDate, WallTime};
 use pos_core::cart::{CartCommand, CartView};
-use pos_core::ids::{CartId, IdempotencyKey, OperatorId, RecordId, RegisterId};
+use pos_core::ids::{CartId, DeviceId, IdempotencyKey, OperatorId, RecordId, RegisterId};
 use pos_core::money::Money;
 use pos_core::store::StoreSettings;
 use pos_core::tender::{self, Due, Tendered};
 use pos_core::transaction::TenderKind;
 use pos_core::{report::ZReport, sale};
-use replica::core::{Command, CommandError, Completed, Durable, Identity, Outcome, Replica};
+use replica::core::{
+    Command, CommandError, Completed, DeviceKey, Durable, Identity, Outcome, Replica,
+};
+use replica::net::mesh::{Mesh, MeshConfig, MeshError};
 use replica::node::Node;
 use replica::storage::Storage;
 use replica::store::{FileStorage, Options};
@@ -23,6 +29,8 @@ use crate::shell::{self, Clock};
 pub struct Till<S> {
     node: Node<S>,
     clock: Box<dyn Clock>,
+    key: DeviceKey,
+    mesh: Option<Mesh>,
     ready_micros: u64,
     answered_micros: u64,
 }
@@ -31,6 +39,21 @@ impl<S> std::fmt::Debug for Till<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Till").field("ready_micros", &self.ready_micros).finish_non_exhaustive()
     }
+}
+
+/// How a till is put on the network; its key it has.
+#[derive(Debug, Clone)]
+pub struct MeshSetup {
+    /// Where to listen; port 0 takes any.
+    pub bind: SocketAddr,
+    /// Addresses to dial besides those that are found.
+    pub configured: Vec<SocketAddr>,
+    /// Whether to announce this till and look for others.
+    pub discover: bool,
+    /// Whether several tills share this machine.
+    pub loopback: bool,
+    /// Members by word of the pairing, until the roster is here.
+    pub trusted: BTreeSet<DeviceId>,
 }
 
 /// A sale or return on disk, and whether the same command had done it before.
@@ -93,9 +116,11 @@ impl<S: Storage> Till<S> {
         storage: S,
         clock: Box<dyn Clock>,
     ) -> Result<Self, TerminalError> {
+        let key = identity.key.clone();
         let node = Node::start(identity, storage)?;
         let ready_micros = clock.micros();
-        Ok(Self { node, clock, ready_micros, answered_micros: ready_micros })
+        let answered_micros = ready_micros;
+        Ok(Self { node, clock, key, mesh: None, ready_micros, answered_micros })
     }
 
     /// The replica, for reading.
@@ -173,8 +198,50 @@ impl<S: Storage> Till<S> {
                 outcome = self.run(command);
             }
         }
-        self.node.tick(self.clock.moment());
+        self.turn();
         outcome
+    }
+
+    /// Puts the till on the network.
+    pub fn share(&mut self, setup: MeshSetup) -> Result<(), MeshError> {
+        let MeshSetup { bind, configured, discover, loopback, trusted } = setup;
+        let key = self.key.clone();
+        let config = MeshConfig { key, bind, configured, discover, loopback, trusted };
+        self.mesh = Some(Mesh::start(config, &mut self.node, self.clock.moment())?);
+        Ok(())
+    }
+
+    /// The network, where the till is on it.
+    pub const fn mesh(&mut self) -> Option<&mut Mesh> {
+        self.mesh.as_mut()
+    }
+
+    /// Does what time asks for and what has come from other tills. Never waits.
+    pub fn turn(&mut self) {
+        let at = self.clock.moment();
+        self.node.tick(at);
+        if let Some(mesh) = &mut self.mesh {
+            mesh.turn(&mut self.node, at);
+        }
+    }
+
+    /// Waits for other tills, at most `longest`, and does what is to do meanwhile.
+    pub fn wait(&mut self, longest: Duration) {
+        let now = self.clock.micros() / 1000;
+        let due =
+            [self.node.replica().poll_timeout(), self.mesh.as_ref().and_then(Mesh::poll_timeout)];
+        let due = due.into_iter().flatten().min().map(|due| due.saturating_sub(now).max(1));
+        let longest = due.map_or(longest, |ms| longest.min(Duration::from_millis(ms)));
+        let rebuilding = self.node.replica().rebuilding().is_some();
+        let longest = if rebuilding { Duration::ZERO } else { longest };
+        match &mut self.mesh {
+            Some(mesh) => mesh.wait(&mut self.node, longest, || self.clock.moment()),
+            None => std::thread::sleep(longest),
+        }
+        if rebuilding {
+            self.node.rebuild_step(self.clock.moment());
+        }
+        self.node.tick(self.clock.moment());
     }
 
     fn run(&mut self, command: Command) -> Result<Outcome, CommandError> {
@@ -316,8 +383,11 @@ impl<S: Storage> Till<S> {
     }
 
     /// Stops in order.
-    pub fn close(self) {
+    pub fn close(mut self) {
         let at = self.clock.moment();
+        if let Some(mesh) = self.mesh.take() {
+            mesh.stop(&mut self.node, at);
+        }
         // What an alarm at the very end says stands in the journal's state at the next start.
         drop(self.node.close(at));
     }

@@ -38,7 +38,7 @@ pub(super) fn run(
     path: &Path,
     strict: bool,
 ) -> Result<(), TerminalError> {
-    let mut file = CsvFile::open(path)?;
+    let mut file = CsvFile::open(&context.path(path))?;
     let imported = context.with_whole_till(|context, till| {
         let mut progress = context.output.progress(file.bytes(), "Importing", Unit::Bytes);
         let imported = import(till, &mut file, |bytes| progress.at(bytes));

@@ -4,6 +4,7 @@ mod import;
 mod init;
 mod replay;
 mod report;
+mod run;
 mod sell;
 mod shift;
 mod status;
@@ -64,6 +65,7 @@ fn work(context: &mut Context<'_>, command: Command) -> Result<(), TerminalError
         Command::Replay(arguments) => replay::run(context, &arguments),
         Command::Report(arguments) => report::run(context, &arguments),
         Command::Stock(arguments) => stock::run(context, &arguments),
+        Command::Run(arguments) => run::run(context, &arguments),
         Command::Status => status::run(context),
         Command::Verify => verify::run(context),
     }

@@ -14,7 +14,7 @@ use crate::error::TerminalError;
 use crate::output::{Output, Progress, Unit, align_right, grouped, pairs};
 use crate::replay::{
     Acknowledged, DateRange, Floor, Kind, Measurements, Percentiles, Plan, RangeError, Replay,
-    Replayed, read,
+    Replayed, Share, ShareError, read,
 };
 use crate::shell;
 use crate::till::Till;
@@ -22,19 +22,18 @@ use crate::till::Till;
 pub(super) fn run(context: &mut Context<'_>, typed: &cli::Replay) -> Result<(), TerminalError> {
     let range = range(typed).map_err(|error| TerminalError::Usage(error.to_string()))?;
     // Read before anything is founded: a file that is none leaves no store behind.
-    let mut file = CsvFile::open(&typed.file)?;
-    let mut till = match Till::open(&context.folder, context.clock) {
-        Err(TerminalError::NoStore(_)) => {
-            let (settings, register) = init::online_retail()?;
-            init::found(context, settings, register)?
-        }
-        opened => opened?,
-    };
-    context.finish_rebuild(&mut till);
-    let result = ring_up(context, &mut till, typed, &mut file, range);
-    context.warn(&mut till);
-    till.close();
-    let faults = result?;
+    let share = typed.share.as_deref().map_or(Ok(Share::WHOLE), str::parse);
+    let share = share.map_err(|error: ShareError| TerminalError::Usage(error.to_string()))?;
+    let mut file = CsvFile::open(&context.path(&typed.file))?;
+    if context.till.is_none()
+        && let Err(TerminalError::NoStore(_)) = Till::open(&context.folder, context.clock)
+    {
+        let (settings, register) = init::online_retail()?;
+        init::found(context, settings, register)?.close();
+    }
+    let faults = context.with_whole_till(|context, till| {
+        ring_up(context, till, typed, &mut file, (range, share))
+    })?;
     if typed.strict && faults > 0 {
         return Err(TerminalError::Strict { rows: faults, path: typed.file.clone() });
     }
@@ -53,11 +52,12 @@ fn ring_up(
     till: &mut Till<FileStorage>,
     typed: &cli::Replay,
     file: &mut CsvFile,
-    range: DateRange,
+    (range, share): (DateRange, Share),
 ) -> Result<usize, TerminalError> {
     let currency = till.settings()?.currency;
     let mut progress = context.output.progress(file.bytes(), "Reading", Unit::Bytes);
-    let plan = read(file, currency, range, |bytes| progress.at(bytes))?;
+    let mut plan = read(file, currency, range, |bytes| progress.at(bytes))?;
+    plan.take(share);
     progress.finish();
     context.show_faults(&typed.file, &plan.faults);
     let register = till.register(None)?;

@@ -8,9 +8,11 @@ mod measure;
 mod plan;
 mod range;
 mod run;
+mod share;
 
 pub use floor::Floor;
 pub use measure::{Measurements, Percentiles};
 pub use plan::{Body, Document, GoodsLine, Plan, PlannedProduct, StockLine, read};
 pub use range::{DateRange, RangeError};
 pub use run::{Acknowledged, Kind, Replay, ReplayError, Replayed};
+pub use share::{Share, ShareError};

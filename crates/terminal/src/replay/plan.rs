@@ -17,6 +17,7 @@ use pos_core::unit_price::UnitPrice;
 use rust_decimal::Decimal;
 
 use super::range::DateRange;
+use super::share::Share;
 use crate::csv_file::{Column, CsvError, CsvFile, Row, RowError, clean};
 
 /// Columns a file must have.
@@ -97,6 +98,8 @@ pub struct Document {
     pub at: DateTime,
     /// The day it is booked on.
     pub business_date: BusinessDate,
+    /// Whose it is: what the file's column `customer_id` says, the invoice where it says nothing.
+    pub customer: String,
     /// What it is.
     pub body: Body,
 }
@@ -112,6 +115,13 @@ pub struct Plan {
     pub faults: Vec<RowError>,
     /// Rows read.
     pub rows: u64,
+}
+
+impl Plan {
+    /// Leaves out what falls to other shares. What each document is does not depend on it.
+    pub fn take(&mut self, share: Share) {
+        self.documents.retain(|document| share.takes(&document.customer));
+    }
 }
 
 /// Reads a whole file and plans the invoices that are dated in `range`; prices are in `currency`.
@@ -141,6 +151,7 @@ struct Columns {
     quantity: Column,
     invoice_date: Column,
     unit_price: Column,
+    customer_id: Column,
 }
 
 /// One row, read and checked by itself.
@@ -153,6 +164,7 @@ struct Read {
     at: DateTime,
     price: Decimal,
     amount: Money,
+    customer: String,
     line: u64,
 }
 
@@ -165,6 +177,7 @@ impl Columns {
             quantity: file.required("quantity", &COLUMNS)?,
             invoice_date: file.required("invoice_date", &COLUMNS)?,
             unit_price: file.required("unit_price", &COLUMNS)?,
+            customer_id: file.optional("customer_id"),
         })
     }
 
@@ -181,7 +194,9 @@ impl Columns {
         let price = self.price(row, &invoice, currency)?;
         let amount = amount(row, price, quantity, currency)?;
         let description = clean(row.text(self.description)?, limits::NAME_CHARS_MAX);
-        Ok(Read { invoice, sku, description, quantity, at, price, amount, line: row.line() })
+        let customer = clean(row.text(self.customer_id)?, limits::NAME_CHARS_MAX);
+        let line = row.line();
+        Ok(Read { invoice, sku, description, quantity, at, price, amount, customer, line })
     }
 
     fn moment(self, row: &Row<'_>) -> Result<DateTime, RowError> {
@@ -236,6 +251,7 @@ fn is_posting(invoice: &IdempotencyKey) -> bool {
 struct Group {
     invoice: IdempotencyKey,
     at: DateTime,
+    customer: String,
     line: u64,
     rows: Vec<Kept>,
 }
@@ -300,7 +316,8 @@ impl Draft {
             group.rows.push(kept);
         } else {
             let (rows, line) = (vec![kept], read.line);
-            self.groups.push(Group { invoice: read.invoice, at: read.at, line, rows });
+            let Read { invoice, at, customer, .. } = read;
+            self.groups.push(Group { invoice, at, customer, line, rows });
         }
     }
 
@@ -349,8 +366,10 @@ impl Draft {
             if let Ok(business_date) = BusinessDate::from_date(group.at.date())
                 && range.contains(group.at)
             {
-                let Group { invoice, at, .. } = group;
-                documents.push(Document { invoice, at, business_date, body });
+                let Group { invoice, at, customer, .. } = group;
+                let nobody = customer.is_empty();
+                let customer = if nobody { invoice.to_string() } else { customer };
+                documents.push(Document { invoice, at, business_date, customer, body });
             }
         }
         self.faults.sort_by_key(|fault| fault.line);

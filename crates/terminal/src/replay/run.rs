@@ -22,7 +22,7 @@ use super::measure::Measurements;
 use super::plan::{Body, Document, GoodsLine, Plan, PlannedProduct, StockLine};
 use crate::till::{Payment, Till};
 
-/// Who rings up a replay.
+/// Who rings up a replay: with the register's name, so that no two tills give up each other's carts.
 const OPERATOR: &str = "replay";
 /// Why a line is charged at another price than the price book's.
 const PRICE_REASON: &str = "price of the invoice";
@@ -128,7 +128,7 @@ impl<'a, S: Storage> Replay<'a, S> {
         plan: &'a Plan,
         register: RegisterId,
     ) -> Result<Self, ReplayError> {
-        let (operator, zone) = (OperatorId::new(OPERATOR)?, till.zone());
+        let (operator, zone) = (OperatorId::new(format!("{OPERATOR}-{register}"))?, till.zone());
         let done = Replayed {
             counts: BTreeMap::new(),
             repeated: 0,

@@ -51,6 +51,7 @@ const CRATES: [Allowed; 6] = [
         name: "terminal",
         ours: &["devices", "pos-core", "replica"],
         external: &[
+            "blake3",
             "clap",
             "comfy-table",
             "csv",
@@ -63,6 +64,7 @@ const CRATES: [Allowed; 6] = [
             "rust_decimal",
             "serde",
             "serde_json",
+            "signal-hook",
             "thiserror",
         ],
     },
