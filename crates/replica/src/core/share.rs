@@ -6,7 +6,7 @@ use pos_core::ids::DeviceId;
 
 use super::digest::Digest;
 use super::durable::Durable;
-use super::entry::{Entry, EntryId, Links};
+use super::entry::{Entry, EntryId, Lane, Links};
 use super::feeds::FeedState;
 use super::identity::FeedId;
 use super::ingest::IngestError;
@@ -106,6 +106,13 @@ impl Replica {
             next = Cursor::behind(last_of_row);
         }
         Ok(gathered.into_run(feed, next))
+    }
+
+    /// The end of this device's feed of a lane in its present life, durable or not.
+    pub fn own_end(&self, lane: Lane) -> Option<(FeedId, u64)> {
+        let incarnation = self.life?;
+        let end = self.ends.get(&lane)?;
+        Some((FeedId { device: self.device, incarnation, lane }, end.seq))
     }
 
     /// The ends and gaps of a feed.

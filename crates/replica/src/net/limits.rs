@@ -158,3 +158,7 @@ pub const EVENTS_PER_TURN: usize = 64;
 pub const NEWS_MAX: usize = 1024;
 /// Shortest time between two savings of the addresses that worked, in milliseconds.
 pub const CONTACTS_SAVED_EVERY_MS: u64 = 10_000;
+/// Own entries whose way to the others is measured at once.
+pub const SPREADING_MAX: usize = 1024;
+/// Such measurements that are kept.
+pub const SPREAD_KEPT: usize = 20_000;

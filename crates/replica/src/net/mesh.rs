@@ -6,7 +6,7 @@
 
 use core::net::SocketAddr;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pos_core::ids::DeviceId;
 use thiserror::Error;
@@ -18,12 +18,15 @@ use super::{
     DialFailure, Endpoint, EndpointConfig, Members, NetError, NetEvent, NetLimits, NetStats,
 };
 use crate::contacts::{self, Contacts, Diagnosis};
-use crate::core::{DeviceKey, FeedId, Moment};
+use crate::core::{DeviceKey, FeedId, Lane, Moment};
 use crate::node::Node;
 use crate::storage::Storage;
 use crate::sync::{Class, ConnId, Engine, Output, Peer};
 
-use super::limits::{CONTACTS_SAVED_EVERY_MS, EVENTS_PER_TURN, EVENTS_QUEUED_MAX, NEWS_MAX};
+use super::limits::{
+    CONTACTS_SAVED_EVERY_MS, EVENTS_PER_TURN, EVENTS_QUEUED_MAX, NEWS_MAX, SPREAD_KEPT,
+    SPREADING_MAX,
+};
 
 /// Small file with the addresses that worked.
 const CONTACTS_FILE: &str = "contacts";
@@ -130,6 +133,10 @@ pub struct Mesh {
     pairing: VecDeque<NetEvent>,
     news: VecDeque<News>,
     datagrams: VecDeque<(DeviceId, Vec<u8>)>,
+    /// Own Ledger entries that not all connected peers have stored yet, and since when they are here.
+    spreading: VecDeque<(FeedId, u64, Instant)>,
+    spread: VecDeque<u64>,
+    measured: Option<(FeedId, u64)>,
     saved_revision: u64,
     saved_ms: u64,
     ticked_ms: u64,
@@ -203,6 +210,9 @@ impl Mesh {
             pairing: VecDeque::new(),
             news,
             datagrams: VecDeque::new(),
+            spreading: VecDeque::new(),
+            spread: VecDeque::new(),
+            measured: None,
             saved_revision: 0,
             saved_ms: at.monotonic_ms,
             ticked_ms: 0,
@@ -261,6 +271,36 @@ impl Mesh {
     /// On how many other devices an own entry is stored.
     pub fn stored_on(&self, feed: &FeedId, seq: u64) -> usize {
         self.engine.stored_on(feed, seq)
+    }
+
+    /// Microseconds from the moment an own sale, payment or other lasting entry was on this disk until
+    /// every connected peer had said that it is on its own: of the last entries.
+    pub fn spread_micros(&self) -> impl Iterator<Item = u64> {
+        self.spread.iter().copied()
+    }
+
+    fn measure<S: Storage>(&mut self, node: &Node<S>) {
+        if let Some((feed, seq)) = node.replica().own_end(Lane::Ledger)
+            && self.spreading.back().is_none_or(|(of, last, _)| (*of, *last) != (feed, seq))
+            && self.measured != Some((feed, seq))
+        {
+            self.measured = Some((feed, seq));
+            self.spreading.push_back((feed, seq, Instant::now()));
+        }
+        while let Some((feed, seq, since)) = self.spreading.front() {
+            let waiting = !self.engine.stored_by_all(feed, *seq);
+            if waiting && self.spreading.len() <= SPREADING_MAX {
+                break;
+            }
+            if !waiting && !self.devices.is_empty() {
+                let micros = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
+                self.spread.push_back(micros);
+                if self.spread.len() > SPREAD_KEPT {
+                    self.spread.pop_front();
+                }
+            }
+            self.spreading.pop_front();
+        }
     }
 
     /// What keeps tills from finding each other, in words.
@@ -415,6 +455,7 @@ impl Mesh {
             self.engine.pump(node);
         }
         self.send();
+        self.measure(node);
         if self.contacts.next_timeout().is_some_and(|due| due <= now) || self.ticked_ms + 1000 < now
         {
             self.ticked_ms = now;

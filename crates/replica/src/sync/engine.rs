@@ -238,6 +238,14 @@ impl Engine {
         self.stored.values().filter(reached).count()
     }
 
+    /// Whether every connected peer has stored the entry `seq` of an own feed.
+    pub fn stored_by_all(&self, feed: &FeedId, seq: u64) -> bool {
+        self.sessions.values().filter(|session| session.ready).all(|session| {
+            let feeds = self.stored.get(&session.device);
+            feeds.and_then(|feeds| feeds.get(feed)).is_some_and(|&stored| stored >= seq)
+        })
+    }
+
     fn handle<S: Storage>(
         &mut self,
         node: &mut Node<S>,

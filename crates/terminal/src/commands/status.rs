@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::Context;
 use crate::error::TerminalError;
 use crate::output::pairs;
+use crate::replay::Percentiles;
 use crate::till::Till;
 
 pub(super) fn run(context: &mut Context<'_>) -> Result<(), TerminalError> {
@@ -26,6 +27,8 @@ fn status(
     rebuilding: Option<(u64, u64)>,
 ) -> Result<Value, TerminalError> {
     let carts = till.open_carts()?.len();
+    let meaning = till.node().query(|replica, storage| replica.meaning_digest(storage))?;
+    let network = network(till);
     let room = match till.node().storage_mut().room() {
         Room::Ample => "ample",
         Room::Scarce => "scarce",
@@ -68,11 +71,45 @@ fn status(
             "reason": why,
             "rebuilt": rebuilding.is_some(),
         },
+        "digests": {
+            "held": replica.held_digest().to_string(),
+            "meaning": meaning.to_string(),
+            "stock": replica.stock_digest().to_string(),
+        },
+        "network": network,
         "damage": damage(replica),
         "kept_aside": replica.held_back().count(),
         "exceptions": exceptions,
         "room": room,
         "writing_stopped": replica.stopped(),
+    }))
+}
+
+/// The other tills, where this one is on the network.
+fn network(till: &mut Till<FileStorage>) -> Option<Value> {
+    let now = till.micros() / 1000;
+    let mesh = till.mesh()?;
+    let peers = mesh.peers().map(|peer| {
+        json!({
+            "device": peer.device.to_string(),
+            "address": peer.address.map(|address| address.to_string()),
+            "software": peer.software,
+            "bytes_on_the_way": peer.in_flight,
+        })
+    });
+    let peers: Vec<Value> = peers.collect();
+    let stats = mesh.stats();
+    let spread = Percentiles::of(mesh.spread_micros().collect());
+    let catching_up = mesh.catching_up().map(|(done, total)| json!({"done": done, "total": total}));
+    let remarks: Vec<String> = mesh.diagnosis(now).iter().map(ToString::to_string).collect();
+    Some(json!({
+        "address": mesh.address().to_string(),
+        "peers": peers,
+        "catching_up": catching_up,
+        "sent_bytes": stats.sent_bytes,
+        "received_bytes": stats.received_bytes,
+        "stored_by_all_us": spread.map(|of| json!({"p50": of.p50, "p99": of.p99})),
+        "remarks": remarks,
     }))
 }
 
@@ -138,6 +175,22 @@ fn text(status: &Value) -> String {
     row("index", index);
     row("disk", at("/room"));
     row("ready in", format!("{} ms", at("/ready_ms")));
+    if let Some(peers) = list("/network/peers") {
+        row("on the network", at("/network/address"));
+        row("other tills connected", peers.len().to_string());
+        for peer in peers {
+            let text = |name: &str| peer[name].as_str().unwrap_or_default().to_owned();
+            let device: String = text("device").chars().take(16).collect();
+            row("other till", format!("{device} at {}", text("address")));
+        }
+        if status.pointer("/network/catching_up").is_some_and(Value::is_object) {
+            let (done, total) = (at("/network/catching_up/done"), at("/network/catching_up/total"));
+            row("catching up", format!("{done} of {total} entries"));
+        }
+        for remark in list("/network/remarks").into_iter().flatten() {
+            row("remark", remark.as_str().unwrap_or_default().to_owned());
+        }
+    }
     let damage = list("/damage").map_or(0, Vec::len);
     row(
         "damage",
