@@ -12,9 +12,10 @@ const LONG_QUIET: Duration = Duration::from_secs(1);
 /// A contestant that never falls silent is measured all the same.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Waits for the end of what one change brought about.
-pub(crate) async fn wait(bytes: &dyn Fn() -> u64) {
-    wait_for(QUIET, bytes).await;
+/// Waits for the end of what one change brought about. It took `change` to be seen; the silence is as
+/// long, so that what is still being worked out does not fall into the next contestant's turn.
+pub(crate) async fn wait(change: Duration, bytes: &dyn Fn() -> u64) {
+    wait_for(change.max(QUIET), bytes).await;
 }
 
 /// Waits for the end of what a start or a reconnection brought about.

@@ -101,14 +101,20 @@ impl Runner {
         let left = limit.saturating_sub(self.spent);
         match tokio::time::timeout(left, contestant.change()).await {
             Ok(Ok(change)) => {
-                quiet::wait(&|| contestant.bytes()).await;
+                quiet::wait(change.visible, &|| contestant.bytes()).await;
                 let bytes = contestant.bytes() - before;
                 if measured {
                     self.row.count(change, bytes);
                 }
             }
-            Ok(Err(fault)) => self.fail(fault.to_string()),
-            Err(_) => self.fail(format!("stopped after {} s", limit.as_secs())),
+            Ok(Err(fault)) => {
+                self.fail(fault.to_string());
+                self.stop(limit).await;
+            }
+            Err(_) => {
+                self.fail(format!("stopped after {} s", limit.as_secs()));
+                self.stop(limit).await;
+            }
         }
         self.spent += started.elapsed();
     }
@@ -116,14 +122,15 @@ impl Runner {
     fn fail(&mut self, why: String) {
         eprintln!("{} tills: {}: {why}", self.row.nodes, self.row.contestant);
         self.row.stopped = Some(why);
-        self.contestant = None;
     }
 
+    /// Ends it, and waits until it has: nothing of it may run beside the others.
     async fn stop(&mut self, limit: Duration) {
-        let Some(contestant) = &mut self.contestant else { return };
+        let Some(mut contestant) = self.contestant.take() else { return };
         if tokio::time::timeout(limit, contestant.stop()).await.is_err() {
             eprintln!("{} tills: {} does not stop", self.row.nodes, self.row.contestant);
         }
+        quiet::wait_long(&|| contestant.bytes()).await;
     }
 }
 

@@ -20,8 +20,11 @@ pub(super) fn change(sequence: u64, payload: usize) -> Result<Vec<u8>, Fault> {
 
 /// The frame of an answer.
 pub(super) fn answer(sequence: u64) -> [u8; 2 + NUMBER] {
-    let [a, b, c, d, e, f, g, h] = sequence.to_be_bytes();
-    [0, 8, a, b, c, d, e, f, g, h]
+    let mut frame = [0; 2 + NUMBER];
+    let [_, length, number @ ..] = &mut frame;
+    *length = 8;
+    *number = sequence.to_be_bytes();
+    frame
 }
 
 /// Reads one frame into `body` and says the number of its change.
