@@ -4,9 +4,11 @@
 //! - [`sheet`] reads and writes the shop's invoice lines, and perturbs them by a seed.
 //! - [`oracle`] computes what a replay of a sheet must report, without a line of the code under
 //!   test.
+//! - [`samples`] sums up measurements.
 //! - [`prng`] draws every random choice of a suite from a printed seed.
 
 pub mod oracle;
 pub mod prng;
+pub mod samples;
 pub mod sheet;
 pub mod tillmesh;

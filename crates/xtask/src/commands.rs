@@ -38,15 +38,20 @@ fn quick(tree: &Tree, report: &mut Report) {
 
 /// Builds the till as a shop would run it and says where it is.
 pub(crate) fn build_release(tree: &Tree) -> Result<PathBuf, String> {
-    eprintln!("Building tillmesh (the first time takes a few minutes) …");
-    let build = ["build", "--release", "--package", "terminal", "--bin", "tillmesh"];
-    let status = cargo(tree, &build).status().map_err(|error| format!("cargo: {error}"))?;
+    build_release_of(tree, "tillmesh", &["--package", "terminal", "--bin", "tillmesh"])
+}
+
+/// Builds a program for speed and says where it is; `what` selects it for cargo.
+pub(crate) fn build_release_of(tree: &Tree, name: &str, what: &[&str]) -> Result<PathBuf, String> {
+    eprintln!("Building {name} (the first time takes a few minutes) …");
+    let mut build = cargo(tree, &["build", "--release"]);
+    let status = build.args(what).status().map_err(|error| format!("cargo: {error}"))?;
     if !status.success() {
-        return Err("tillmesh could not be built".to_owned());
+        return Err(format!("{name} could not be built"));
     }
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| tree.root().join("target"), |folder| tree.root().join(folder));
-    Ok(target.join("release").join("tillmesh"))
+    Ok(target.join("release").join(name))
 }
 
 /// Runs the till of a folder with `--json` and takes the last line of what it prints.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 use super::Violation;
+use super::homes::Home;
 use crate::tree::Tree;
 
 /// What one crate may name in its `[dependencies]`.
@@ -83,21 +84,19 @@ const CRATES: [Allowed; 6] = [
 /// The package of suites: it may use every crate, no crate may use it.
 const SUITES: &str = "tests";
 
-/// Packages with one home, in dev- and build-dependencies too. The suites are exempt: they ship
-/// nowhere.
-const HOMES: [(&str, &[&str]); 8] = [
-    ("automerge", &["replica"]),
-    ("sled", &["replica"]),
-    ("rustix", &["replica"]),
-    ("egui", &["terminal"]),
-    ("eframe", &["terminal"]),
-    ("tokio", &["replica", "terminal", "hub"]),
-    ("quinn", &["replica", "terminal", "hub"]),
-    ("mdns-sd", &["replica", "terminal", "hub"]),
+/// What a feature must bring in, crate by crate, and why.
+const OPTIONAL: [(&str, &[&str], &str); 2] = [
+    (
+        "replica",
+        &["sled", "rustix", "tokio", "quinn", "mdns-sd"],
+        "make it optional and let a feature bring it in: the core is built without",
+    ),
+    (
+        SUITES,
+        &["samod"],
+        "make it optional and let `bench` bring it in: the suites do not wait for it",
+    ),
 ];
-
-/// What the replica's core is built without: a feature must bring it in.
-const OPTIONAL_IN_REPLICA: [&str; 5] = ["sled", "rustix", "tokio", "quinn", "mdns-sd"];
 
 /// Every manifest of the workspace against the tables above.
 pub(super) fn check(tree: &Tree) -> Vec<Violation> {
@@ -120,6 +119,7 @@ fn workspace(manifests: &BTreeMap<String, Table>) -> Vec<Violation> {
         if name != SUITES {
             one_crate(path, name, &dependencies, &ours, &mut violations);
         }
+        by_a_feature(path, name, &dependencies, &mut violations);
         for dependency in dependencies.iter().filter(|one| !one.inherited) {
             let what = format!("`{}` states a version or path of its own", dependency.package);
             let instead = "put it into the root's [workspace.dependencies] and inherit it";
@@ -158,18 +158,32 @@ fn one_crate(
         } else if dependency.kind != Kind::Dev && !allowed.external.contains(&package) {
             broken("do without it, or justify it in the table of arrows");
         }
-        if let Some((_, homes)) = HOMES.iter().find(|&&(guest, _)| guest == package)
-            && !homes.contains(&name)
-        {
-            broken("this package has another home: go through the crate that holds it");
+        // In dev- and build-dependencies too.
+        match Home::of(package) {
+            Some(home) if !home.opens_to(name) => {
+                broken("this package has another home: go through the crate that holds it");
+            }
+            Some(_) if dependency.alias != package => {
+                broken("call it by its own name, so that the rule over the sources sees it");
+            }
+            _ => {}
         }
-        if name == "replica"
-            && dependency.kind == Kind::Normal
-            && OPTIONAL_IN_REPLICA.contains(&package)
-            && !dependency.optional
-        {
-            broken("make it optional and let a feature bring it in: the core is built without");
-        }
+    }
+}
+
+fn by_a_feature(
+    path: &str,
+    name: &str,
+    dependencies: &[Dependency],
+    violations: &mut Vec<Violation>,
+) {
+    for (_, packages, instead) in OPTIONAL.iter().filter(|(holder, ..)| *holder == name) {
+        let always = dependencies.iter().filter(|one| {
+            one.kind == Kind::Normal && !one.optional && packages.contains(&one.package.as_str())
+        });
+        violations.extend(always.map(|one| {
+            Violation::new(path, format!("`{name}` depends on `{}`", one.package), instead)
+        }));
     }
 }
 
@@ -184,6 +198,8 @@ enum Kind {
 struct Dependency {
     /// The package's real name, whatever the manifest calls it.
     package: String,
+    /// What the manifest calls it.
+    alias: String,
     kind: Kind,
     optional: bool,
     /// Taken from the root's `[workspace.dependencies]`.
@@ -222,6 +238,7 @@ fn dependencies(manifest: &Table, renamed: &BTreeMap<&str, &str>) -> Vec<Depende
                 let package = own_name.or_else(|| renamed.get(&alias[..]).copied());
                 found.push(Dependency {
                     package: package.unwrap_or(alias).to_owned(),
+                    alias: alias.clone(),
                     kind,
                     optional: flag("optional"),
                     inherited: flag("workspace"),
@@ -297,6 +314,42 @@ mod tests {
         assert_eq!(with("replica", "dependencies.sled.workspace = true"), wrong);
         let right = "dependencies.sled = { workspace = true, optional = true }";
         assert!(with("replica", right).is_empty());
+    }
+
+    #[test]
+    fn a_package_at_home_keeps_its_name() {
+        let aliased = "dependencies.fast-map = { workspace = true, optional = true }";
+        assert_eq!(with("replica", aliased), ["`replica` depends on `sled`"]);
+    }
+
+    #[test]
+    fn what_we_are_compared_with_ships_nowhere_and_is_built_only_to_compare() {
+        let twice = ["`terminal` depends on `samod`", "`terminal` depends on `samod`"];
+        assert_eq!(with("terminal", "dependencies.samod.workspace = true"), twice);
+        let once = ["`replica` depends on `samod`"];
+        assert_eq!(with("replica", "dev-dependencies.samod.workspace = true"), once);
+        let wrong = ["`tests` depends on `samod`"];
+        assert_eq!(with(SUITES, "dependencies.samod.workspace = true"), wrong);
+        let right = "dependencies.samod = { workspace = true, optional = true }";
+        assert!(with(SUITES, right).is_empty());
+    }
+
+    #[test]
+    fn the_owners_packages_are_caught_in_every_crate_that_is_not_their_home() {
+        for (package, homes) in [
+            ("automerge", &["replica"][..]),
+            ("eframe", &["terminal"]),
+            ("egui", &["terminal"]),
+            ("mdns-sd", &["replica", "terminal", "hub"]),
+            ("quinn", &["replica", "terminal", "hub"]),
+            ("sled", &["replica"]),
+            ("tokio", &["replica", "terminal", "hub"]),
+        ] {
+            for Allowed { name, .. } in CRATES {
+                let found = with(name, &format!("dev-dependencies.{package}.workspace = true"));
+                assert_eq!(found.is_empty(), homes.contains(&name), "{package} in {name}");
+            }
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 mod arrows;
 pub(crate) mod core_build;
 mod files;
+mod homes;
 mod licences;
 mod links;
 mod manifests;
@@ -49,8 +50,9 @@ impl fmt::Display for Violation {
 type Check = fn(&Tree) -> Vec<Violation>;
 
 /// Every rule by name. A rule that finds nothing to look at is broken too.
-const CHECKS: [(&str, Check); 9] = [
+const CHECKS: [(&str, Check); 10] = [
     ("arrows between crates", arrows::check),
+    ("packages at home", homes::check),
     ("manifests", manifests::check),
     ("pure parts", pure::check),
     ("dependencies of the core alone", core_build::check),
