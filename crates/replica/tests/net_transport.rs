@@ -1,5 +1,12 @@
 //! The transport between honest tills, over real sockets.
 #![cfg(feature = "net")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "tests"
+)]
 
 mod net;
 
@@ -213,8 +220,13 @@ fn stopping_tells_the_peers_at_once() {
 
 #[test]
 fn a_peer_that_falls_silent_is_lost_after_a_while() {
-    let (mut a, mut b) = (Till::new(1, &[1, 2]), Till::new(2, &[1, 2]));
+    let limits = NetLimits { idle: Duration::from_millis(900), ..NetLimits::default() };
+    let start = |n| Till::with(n, &[1, 2], "127.0.0.1:0", limits, 256);
+    let (mut a, mut b) = (start(1), start(2));
     let (at_a, at_b) = connect(&mut a, &mut b);
+    // Idle and in order for longer than that: it stays.
+    std::thread::sleep(limits.idle * 2);
+    assert_talking(&mut a, at_a, &mut b, at_b);
     b.endpoint.set_cut_off(true);
     assert_eq!(a.closed(at_a), CloseReason::Silent);
     assert_eq!(b.closed(at_b), CloseReason::Silent);

@@ -11,9 +11,9 @@ use quinn::{
 
 use super::event::NetError;
 use super::limits::{
-    CONNECTION_WINDOW_BYTES, DATAGRAM_BUFFER_BYTES, IDLE_MS, INCOMING_BYTES_MAX,
-    INCOMING_BYTES_TOTAL, INCOMING_MAX, INITIAL_RTT_MS, KEEP_ALIVE_MS, SEND_WINDOW_BYTES,
-    STREAM_WINDOW_BYTES, STREAMS_MAX,
+    CONNECTION_WINDOW_BYTES, DATAGRAM_BUFFER_BYTES, INCOMING_BYTES_MAX, INCOMING_BYTES_TOTAL,
+    INCOMING_MAX, INITIAL_RTT_MS, KEEP_ALIVE_PART, SEND_WINDOW_BYTES, STREAM_WINDOW_BYTES,
+    STREAMS_MAX,
 };
 use super::members::Members;
 use super::tls::{Admit, Identity, MEMBER_PROTOCOL};
@@ -27,12 +27,16 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    pub(super) fn new(identity: &Identity, members: &Members) -> Result<Self, NetError> {
+    pub(super) fn new(
+        identity: &Identity,
+        members: &Members,
+        idle: Duration,
+    ) -> Result<Self, NetError> {
         let admit = Admit { members: Some(members.clone()), expected: None };
         let tls = identity
             .server(&[MEMBER_PROTOCOL], identity.verifier(admit))
             .map_err(|error| NetError::Certificate(error.to_string()))?;
-        let transport = Arc::new(transport());
+        let transport = Arc::new(transport(idle)?);
         let mut server = ServerConfig::with_crypto(Arc::new(tls));
         let mut tokens = ValidationTokenConfig::default();
         tokens.sent(0);
@@ -61,11 +65,13 @@ impl Settings {
     }
 }
 
-fn transport() -> TransportConfig {
+fn transport(idle: Duration) -> Result<TransportConfig, NetError> {
+    let idle_timeout = IdleTimeout::try_from(idle)
+        .map_err(|_too_long| NetError::Limits("the idle time is longer than QUIC can say"))?;
     let mut transport = TransportConfig::default();
     transport
-        .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(IDLE_MS))))
-        .keep_alive_interval(Some(Duration::from_millis(KEEP_ALIVE_MS)))
+        .max_idle_timeout(Some(idle_timeout))
+        .keep_alive_interval(Some(idle / KEEP_ALIVE_PART))
         .initial_rtt(Duration::from_millis(INITIAL_RTT_MS))
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))
         .receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES))
@@ -74,5 +80,5 @@ fn transport() -> TransportConfig {
         .max_concurrent_bidi_streams(VarInt::from_u32(0))
         .datagram_receive_buffer_size(Some(DATAGRAM_BUFFER_BYTES))
         .datagram_send_buffer_size(DATAGRAM_BUFFER_BYTES);
-    transport
+    Ok(transport)
 }

@@ -45,7 +45,7 @@ struct Queue {
 
 /// The other end of a queue.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct QueueEnd {
     class: Class,
     frames: mpsc::UnboundedReceiver<Vec<u8>>,
     waiting: Arc<AtomicUsize>,
@@ -56,7 +56,7 @@ pub(super) struct Waiting {
 pub(super) struct Streams {
     pub(super) control_out: SendStream,
     pub(super) control_in: RecvStream,
-    pub(super) queues: [Waiting; 3],
+    pub(super) queues: [QueueEnd; 3],
 }
 
 impl Link {
@@ -66,7 +66,7 @@ impl Link {
         life: [u8; 16],
         connection: Connection,
         is_pairing: bool,
-    ) -> (Self, [Waiting; 3]) {
+    ) -> (Self, [QueueEnd; 3]) {
         let both = Class::ALL.map(queue);
         let [(control, control_end), (live, live_end), (bulk, bulk_end)] = both;
         let link = Self {
@@ -97,7 +97,7 @@ impl Link {
             self.close(CloseReason::DoesNotRead);
             return Err(SendError::DoesNotRead);
         }
-        queue.sender.send(frame).map_err(|_| SendError::Closed)
+        queue.sender.send(frame).map_err(|_unsent| SendError::Closed)
     }
 
     /// Sends a datagram, or drops it: when there is no room the oldest make some.
@@ -126,13 +126,13 @@ impl Link {
     pub(super) fn close(&self, reason: CloseReason) {
         let farewell = farewell_of(&reason);
         let words = match &reason {
-            CloseReason::Here(words) => cut(words),
-            _ => "",
+            CloseReason::Here(words) => cut(words).to_owned(),
+            _ => String::new(),
         };
         {
             let mut why = self.why.lock().unwrap_or_else(PoisonError::into_inner);
             if why.is_none() && self.connection.close_reason().is_none() {
-                *why = Some(reason.clone());
+                *why = Some(reason);
             }
         }
         self.connection.close(code(farewell), words.as_bytes());
@@ -161,19 +161,19 @@ impl Link {
     }
 }
 
-fn queue(class: Class) -> (Queue, Waiting) {
+fn queue(class: Class) -> (Queue, QueueEnd) {
     let (sender, frames) = mpsc::unbounded_channel();
     let waiting = Arc::new(AtomicUsize::new(0));
-    (Queue { class, sender, waiting: Arc::clone(&waiting) }, Waiting { class, frames, waiting })
+    (Queue { class, sender, waiting: Arc::clone(&waiting) }, QueueEnd { class, frames, waiting })
 }
 
 /// Carries frames until the connection ends; nothing is told of it afterwards but its `Closed`.
 pub(super) async fn serve(link: &Arc<Link>, streams: Streams, events: &mpsc::Sender<NetEvent>) {
     let mut tasks: JoinSet<Result<(), CloseReason>> = JoinSet::new();
     let mut control_out = Some(streams.control_out);
-    for waiting in streams.queues {
-        let stream = if waiting.class == Class::Control { control_out.take() } else { None };
-        tasks.spawn(write(link.connection.clone(), waiting, stream));
+    for queue in streams.queues {
+        let stream = if queue.class == Class::Control { control_out.take() } else { None };
+        tasks.spawn(write(link.connection.clone(), queue, stream));
     }
     let control = FrameReader::new(Class::Control, streams.control_in);
     tasks.spawn(read(link.id, control, events.clone()));
@@ -201,7 +201,7 @@ pub(super) async fn serve(link: &Arc<Link>, streams: Streams, events: &mpsc::Sen
 /// Writes what waits in one queue. Its stream is opened when there is something to say.
 async fn write(
     connection: Connection,
-    mut queue: Waiting,
+    mut queue: QueueEnd,
     mut stream: Option<SendStream>,
 ) -> Result<(), CloseReason> {
     while let Some(frame) = queue.frames.recv().await {
@@ -263,7 +263,7 @@ async fn read(
             Err(end) => return read_ended(end),
         };
         let event = NetEvent::Frame { conn, class: reader.class(), bytes };
-        events.send(event).await.map_err(|_| CloseReason::Stopped)?;
+        events.send(event).await.map_err(|_untold| CloseReason::Stopped)?;
     }
 }
 

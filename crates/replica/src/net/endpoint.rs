@@ -99,16 +99,15 @@ impl Endpoint {
     {
         let socket = socket::bind(config.bind)
             .map_err(|source| NetError::Bind { address: config.bind, source })?;
-        let (runtime, thread) = match &config.runtime {
-            Some(runtime) => (runtime.clone(), None),
-            None => {
-                let (runtime, thread) = Thread::start()?;
-                (runtime, Some(thread))
-            }
+        let (runtime, thread) = if let Some(runtime) = &config.runtime {
+            (runtime.clone(), None)
+        } else {
+            let (runtime, thread) = Thread::start()?;
+            (runtime, Some(thread))
         };
         let shared = {
             let _inside = runtime.enter();
-            start(&config, socket, events)?
+            start(config, socket, events)?
         };
         Ok(Self { shared, runtime, thread })
     }
@@ -267,7 +266,7 @@ impl Thread {
 
 /// Makes what is shared, and starts the tasks. Called inside of the runtime.
 fn start<T>(
-    config: &EndpointConfig,
+    config: EndpointConfig,
     socket: std::net::UdpSocket,
     events: mpsc::Sender<T>,
 ) -> Result<Arc<Shared>, NetError>
@@ -277,7 +276,7 @@ where
     let failed = |source| NetError::Bind { address: config.bind, source };
     let identity = Identity::new(&config.key)?;
     let life = identity.random()?;
-    let settings = config::Settings::new(&identity, &config.members)?;
+    let settings = config::Settings::new(&identity, &config.members, config.limits.idle)?;
     let counters = Arc::new(Counters::default());
     let runtime: Arc<dyn Runtime> = Arc::new(TokioRuntime);
     let socket = runtime.wrap_udp_socket(socket).map_err(failed)?;
@@ -294,7 +293,7 @@ where
     let shared = Arc::new(Shared {
         identity,
         life,
-        members: config.members.clone(),
+        members: config.members,
         events: sender,
         pairings: Arc::new(Semaphore::new(PAIRINGS_MAX)),
         limits: config.limits,

@@ -345,6 +345,9 @@ pub enum NetError {
     /// The device's certificate cannot be made.
     #[error("cannot make this device's certificate: {0}")]
     Certificate(String),
+    /// The limits make no sense: the caller's mistake.
+    #[error("the network's limits: {0}")]
+    Limits(&'static str),
     /// The network's thread cannot be started.
     #[error("cannot start the network's thread: {0}")]
     Thread(#[source] io::Error),

@@ -40,7 +40,7 @@ const fn priority(class: Class) -> i32 {
 }
 
 /// Why nothing more comes from a stream.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum ReadEnd {
     /// Its connection is gone.
     Gone,
@@ -59,7 +59,7 @@ pub(super) fn length_of(class: Class, header: [u8; 4]) -> Result<usize, FrameFau
 /// Opens the stream of a class.
 pub(super) async fn open(connection: &Connection, class: Class) -> Result<SendStream, WriteError> {
     let mut stream = connection.open_uni().await.map_err(WriteError::ConnectionLost)?;
-    stream.set_priority(priority(class)).map_err(|_| WriteError::ClosedStream)?;
+    stream.set_priority(priority(class)).map_err(|_closed| WriteError::ClosedStream)?;
     stream.write_all(&[tag(class)]).await?;
     Ok(stream)
 }
@@ -96,7 +96,7 @@ impl FrameReader {
         let length = length_of(self.class, header).map_err(ReadEnd::Fault)?;
         let counted = u32::try_from(length + FRAME_OVERHEAD_BYTES).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).acquire_many_owned(counted).await;
-        let room = room.map_err(|_| ReadEnd::Gone)?;
+        let room = room.map_err(|_closed| ReadEnd::Gone)?;
         let mut bytes = vec![0; length];
         exact(&mut self.stream, &mut bytes).await?;
         Ok(Payload::new(bytes, room))
@@ -129,7 +129,7 @@ mod tests {
     fn a_length_over_the_limit_of_its_class_is_refused_before_anything_is_allocated() {
         for class in Class::ALL {
             let max = frame_bytes_max(class);
-            let header = |length: usize| (length as u32).to_le_bytes();
+            let header = |length: usize| u32::try_from(length).unwrap().to_le_bytes();
             assert_eq!(length_of(class, header(max)), Ok(max));
             for length in [max + 1, 2 << 30, u32::MAX as usize] {
                 let refused = FrameFault::TooLong { class, length: length as u64, max };

@@ -218,7 +218,7 @@ mod tests {
         let (mut gate, now) = gate();
         let limits = NetLimits::default();
         gate.seen(DeviceId::from_bytes([7; 32]), address(70_000));
-        for from in 0..(limits.handshakes as u32) {
+        for from in 0..u32::try_from(limits.handshakes).unwrap() {
             assert_eq!(gate.ask(address(from), true, now), Answer::Accept);
         }
         assert_eq!(gate.ask(address(60_000), true, now), Answer::Ignore);

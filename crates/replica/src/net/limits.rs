@@ -31,9 +31,10 @@ pub const RECEIVED_BYTES_MAX: usize = 2 << 20;
 pub const EVENTS_WAITING_MAX: usize = 64;
 
 /// A connection on which nothing is heard for this long is lost.
-pub const IDLE_MS: u32 = 15_000;
-/// A packet is sent after this long without one, so that an idle connection stays.
-pub const KEEP_ALIVE_MS: u64 = 5_000;
+pub const IDLE_MS: u64 = 15_000;
+/// Of that time, the part after which an idle connection sends a packet in order to stay: every
+/// 5 seconds.
+pub const KEEP_ALIVE_PART: u32 = 3;
 /// What a peer may send on one stream before it is read.
 pub const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 /// What a peer may send on all streams before it is read: more than all of them, so that a full
@@ -135,6 +136,8 @@ pub struct NetLimits {
     pub address_per_second: u32,
     /// [`HANDSHAKE_MS`].
     pub handshake: Duration,
+    /// [`IDLE_MS`]; a third of it without a packet, and one is sent.
+    pub idle: Duration,
 }
 
 impl Default for NetLimits {
@@ -146,6 +149,7 @@ impl Default for NetLimits {
             address_burst: ADDRESS_BURST,
             address_per_second: ADDRESS_PER_SECOND,
             handshake: Duration::from_millis(HANDSHAKE_MS),
+            idle: Duration::from_millis(IDLE_MS),
         }
     }
 }

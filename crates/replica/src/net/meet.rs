@@ -242,7 +242,7 @@ async fn tell(
         NetEvent::Connected { conn, device, address, dialled }
     };
     let told = shared.events.send(event).await;
-    told.map_err(|_| MeetFault::Lost(ConnectionError::LocallyClosed))?;
+    told.map_err(|_untold| MeetFault::Lost(ConnectionError::LocallyClosed))?;
     Ok(control_out)
 }
 
@@ -279,6 +279,10 @@ fn exporter(connection: &Connection) -> Option<[u8; 32]> {
 /// A TLS alert in a QUIC error code (RFC 9001, 4.8).
 fn is_alert(code: TransportErrorCode, alert: AlertDescription) -> bool {
     code == TransportErrorCode::crypto(alert.into())
+}
+
+fn is_any_alert(code: TransportErrorCode) -> bool {
+    (0x100..0x200).contains(&u64::from(code))
 }
 
 /// Why a dial came to nothing, as its engine is told.
@@ -336,10 +340,11 @@ pub(super) fn refusal(fault: &MeetFault) -> Option<Refusal> {
         MeetFault::NotPairing => Refusal::PairingBusy,
         MeetFault::TooSlow | MeetFault::Lost(ConnectionError::TimedOut) => Refusal::NotFinished,
         MeetFault::Lost(ConnectionError::TransportError(error)) => {
-            if is_alert(error.code, AlertDescription::NoApplicationProtocol) {
-                Refusal::OtherProtocol
-            } else {
-                Refusal::NoTill(error.to_string())
+            let (code, no_protocol) = (error.code, AlertDescription::NoApplicationProtocol);
+            match error.reason.as_str() {
+                _ if is_alert(code, no_protocol) => Refusal::OtherProtocol,
+                reason if is_any_alert(code) => Refusal::NoTill(reason.to_owned()),
+                reason => Refusal::Malformed(reason.to_owned()),
             }
         }
         // The peer has thought better of it, or there is a connection to it already.

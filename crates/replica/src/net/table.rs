@@ -126,7 +126,7 @@ mod tests {
     const OURS: Life = [1; 16];
     const THEIRS: Life = [2; 16];
     const YOUNG: Duration = Duration::from_millis(20);
-    const OLD: Duration = Duration::from_secs(60);
+    const OLD: Duration = Duration::from_mins(1);
 
     fn greeting(life: Life, held: Life) -> Greeting {
         Greeting { life, held }

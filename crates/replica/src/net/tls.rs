@@ -77,7 +77,8 @@ impl Identity {
     pub(super) fn random(&self) -> Result<[u8; 16], NetError> {
         let mut bytes = [0; 16];
         let filled = self.provider.secure_random.fill(&mut bytes);
-        filled.map_err(|_| NetError::Certificate("the system gives no randomness".to_owned()))?;
+        filled
+            .map_err(|_none| NetError::Certificate("the system gives no randomness".to_owned()))?;
         Ok(bytes)
     }
 
@@ -156,11 +157,12 @@ pub(super) fn device_of(chain: &[CertificateDer<'_>]) -> Result<DeviceId, KeyFau
     if certificate.len() > CERTIFICATE_BYTES_MAX {
         return Err(KeyFault::TooLong(certificate.len()));
     }
-    let parsed = ParsedCertificate::try_from(certificate).map_err(|_| KeyFault::NoCertificate)?;
+    let parsed =
+        ParsedCertificate::try_from(certificate).map_err(|_unreadable| KeyFault::NoCertificate)?;
     let info = parsed.subject_public_key_info();
     let key = info.strip_prefix(&PUBLIC_KEY_PREFIX).ok_or(KeyFault::OtherKey)?;
-    let key: [u8; 32] = key.try_into().map_err(|_| KeyFault::OtherKey)?;
-    let point = VerifyingKey::from_bytes(&key).map_err(|_| KeyFault::OtherKey)?;
+    let key: [u8; 32] = key.try_into().map_err(|_unfit| KeyFault::OtherKey)?;
+    let point = VerifyingKey::from_bytes(&key).map_err(|_unfit| KeyFault::OtherKey)?;
     if point.is_weak() {
         return Err(KeyFault::Weak);
     }

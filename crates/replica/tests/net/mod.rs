@@ -1,6 +1,6 @@
 //! Tills on the network, for tests: endpoints over real sockets, and hostile peers that speak QUIC
 //! and TLS well but not our rules.
-#![expect(dead_code, reason = "each suite uses a part of it")]
+#![allow(dead_code, reason = "each suite uses a part")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,36 +13,36 @@ use replica::sync::{Class, ConnId};
 use tokio::sync::mpsc;
 
 /// How long a test waits for what must happen.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-pub fn key(n: u8) -> DeviceKey {
+pub(crate) fn key(n: u8) -> DeviceKey {
     DeviceKey::from_secret([n; 32])
 }
 
-pub fn id(n: u8) -> DeviceId {
+pub(crate) fn id(n: u8) -> DeviceId {
     key(n).device()
 }
 
-pub fn members(all: impl IntoIterator<Item = u8>) -> Members {
+pub(crate) fn members(all: impl IntoIterator<Item = u8>) -> Members {
     Members::new(all.into_iter().map(id))
 }
 
 /// An endpoint and what it tells.
-pub struct Till {
-    pub n: u8,
-    pub endpoint: Endpoint,
-    pub events: mpsc::Receiver<NetEvent>,
-    pub members: Members,
+pub(crate) struct Till {
+    pub(crate) n: u8,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) events: mpsc::Receiver<NetEvent>,
+    pub(crate) members: Members,
     /// What was told and not waited for.
-    pub aside: Vec<NetEvent>,
+    pub(crate) aside: Vec<NetEvent>,
 }
 
 impl Till {
-    pub fn new(n: u8, store: &[u8]) -> Self {
+    pub(crate) fn new(n: u8, store: &[u8]) -> Self {
         Self::with(n, store, "127.0.0.1:0", NetLimits::default(), 256)
     }
 
-    pub fn with(n: u8, store: &[u8], bind: &str, limits: NetLimits, waiting: usize) -> Self {
+    pub(crate) fn with(n: u8, store: &[u8], bind: &str, limits: NetLimits, waiting: usize) -> Self {
         let members = members(store.iter().copied());
         let (sender, events) = mpsc::channel(waiting);
         let config = EndpointConfig {
@@ -56,18 +56,18 @@ impl Till {
         Self { n, endpoint, events, members, aside: Vec::new() }
     }
 
-    pub fn id(&self) -> DeviceId {
+    pub(crate) fn id(&self) -> DeviceId {
         id(self.n)
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         let bound = self.endpoint.local_address();
         let ip = if bound.ip().is_unspecified() { [127, 0, 0, 1].into() } else { bound.ip() };
         SocketAddr::new(ip, bound.port())
     }
 
     /// The next event, or none within the time.
-    pub fn next_within(&mut self, time: Duration) -> Option<NetEvent> {
+    pub(crate) fn next_within(&mut self, time: Duration) -> Option<NetEvent> {
         let end = Instant::now() + time;
         loop {
             match self.events.try_recv() {
@@ -79,7 +79,7 @@ impl Till {
     }
 
     /// Waits for an event and keeps the others.
-    pub fn wait<T>(&mut self, what: &str, mut is: impl FnMut(&NetEvent) -> Option<T>) -> T {
+    pub(crate) fn wait<T>(&mut self, what: &str, mut is: impl FnMut(&NetEvent) -> Option<T>) -> T {
         for at in 0..self.aside.len() {
             if let Some(found) = is(&self.aside[at]) {
                 self.aside.remove(at);
@@ -96,21 +96,21 @@ impl Till {
         panic!("till {} waits for {what}; told: {:?}", self.n, self.aside);
     }
 
-    pub fn connected(&mut self, to: u8) -> ConnId {
+    pub(crate) fn connected(&mut self, to: u8) -> ConnId {
         self.wait("Connected", |event| match event {
             NetEvent::Connected { conn, device, .. } if *device == id(to) => Some(*conn),
             _ => None,
         })
     }
 
-    pub fn closed(&mut self, which: ConnId) -> CloseReason {
+    pub(crate) fn closed(&mut self, which: ConnId) -> CloseReason {
         self.wait("Closed", |event| match event {
             NetEvent::Closed { conn, reason, .. } if *conn == which => Some(reason.clone()),
             _ => None,
         })
     }
 
-    pub fn frame(&mut self, which: ConnId) -> (Class, Vec<u8>) {
+    pub(crate) fn frame(&mut self, which: ConnId) -> (Class, Vec<u8>) {
         self.wait("Frame", |event| match event {
             NetEvent::Frame { conn, class, bytes } if *conn == which => {
                 Some((*class, bytes.to_vec()))
@@ -119,7 +119,7 @@ impl Till {
         })
     }
 
-    pub fn frame_of(&mut self, which: ConnId, of: Class) -> Vec<u8> {
+    pub(crate) fn frame_of(&mut self, which: ConnId, of: Class) -> Vec<u8> {
         self.wait("Frame", |event| match event {
             NetEvent::Frame { conn, class, bytes } if *conn == which && *class == of => {
                 Some(bytes.to_vec())
@@ -128,14 +128,14 @@ impl Till {
         })
     }
 
-    pub fn refused(&mut self) -> replica::net::Refusal {
+    pub(crate) fn refused(&mut self) -> replica::net::Refusal {
         self.wait("Refused", |event| match event {
             NetEvent::Refused { reason, .. } => Some(reason.clone()),
             _ => None,
         })
     }
 
-    pub fn dial_failed(&mut self) -> replica::net::DialFailure {
+    pub(crate) fn dial_failed(&mut self) -> replica::net::DialFailure {
         self.wait("DialFailed", |event| match event {
             NetEvent::DialFailed { reason, .. } => Some(reason.clone()),
             _ => None,
@@ -144,13 +144,13 @@ impl Till {
 }
 
 /// Two members, connected: the first has dialled.
-pub fn connect(a: &mut Till, b: &mut Till) -> (ConnId, ConnId) {
+pub(crate) fn connect(a: &mut Till, b: &mut Till) -> (ConnId, ConnId) {
     a.endpoint.dial(b.address(), Some(b.id()));
     (a.connected(b.n), b.connected(a.n))
 }
 
 /// Frames pass both ways.
-pub fn assert_talking(a: &mut Till, a_conn: ConnId, b: &mut Till, b_conn: ConnId) {
+pub(crate) fn assert_talking(a: &mut Till, a_conn: ConnId, b: &mut Till, b_conn: ConnId) {
     a.endpoint.send(a_conn, Class::Control, b"ping".to_vec()).unwrap();
     assert_eq!(b.frame(b_conn), (Class::Control, b"ping".to_vec()));
     b.endpoint.send(b_conn, Class::Control, b"pong".to_vec()).unwrap();
@@ -209,7 +209,7 @@ impl rustls::client::danger::ServerCertVerifier for Gullible {
 }
 
 /// How a hostile client shows itself.
-pub enum Shows {
+pub(crate) enum Shows {
     /// Its own key.
     Own,
     /// Its own certificate, and the signature of another key: it has stolen a certificate.
@@ -219,7 +219,7 @@ pub enum Shows {
 }
 
 /// A QUIC client of our TLS, with any certificate and any protocol.
-pub fn client(n: u8, shows: &Shows, protocol: &[u8]) -> quinn::ClientConfig {
+pub(crate) fn client(n: u8, shows: &Shows, protocol: &[u8]) -> quinn::ClientConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -243,12 +243,12 @@ pub fn client(n: u8, shows: &Shows, protocol: &[u8]) -> quinn::ClientConfig {
 }
 
 /// A runtime for hostile peers.
-pub fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 /// What a member says first: class Control and a greeting, of the life `life`.
-pub fn greeting(life: u8) -> Vec<u8> {
+pub(crate) fn greeting(life: u8) -> Vec<u8> {
     let mut bytes = vec![0];
     bytes.extend_from_slice(&[life; 16]);
     bytes.extend_from_slice(&[0; 16]);
