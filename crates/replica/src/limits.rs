@@ -53,7 +53,27 @@ pub const REBUILD_AT_START_FRAMES: u64 = 512;
 pub const AWAITING_FLUSH_MAX: usize = 1024;
 /// Open carts kept in memory; the least recently used go back to the disk.
 pub const OPEN_CARTS_MAX: usize = 256;
+/// Most changes of a paid cart whose places stand in one row of the map: it stays under
+/// [`MAP_VALUE_BYTES_MAX`]. Changes beyond keep a row each.
+pub const CLOSED_CART_CHANGES_MAX: usize = 6_000;
+/// Most customers one search gives.
+pub const CUSTOMERS_LISTED_MAX: usize = 200;
+/// Most rows of the index one search of customers looks at.
+pub const CUSTOMER_HITS_MAX: usize = 2_000;
+/// Customers kept in memory; the least recently used go back to the disk.
+pub const CUSTOMERS_IN_MEMORY_MAX: usize = 256;
+/// Longest datagram of presence, in bytes.
+pub const PRESENCE_BYTES_MAX: usize = 200;
+/// Longest text of presence, in bytes: what a datagram has left.
+pub const PRESENCE_TEXT_BYTES_MAX: usize = 120;
+/// Time between two beats of the own presence, in milliseconds.
+pub const PRESENCE_BEAT_MS: u64 = 1_000;
+/// Time after which a device that has not been heard is nowhere, in milliseconds.
+pub const PRESENCE_EXPIRES_MS: u64 = 10_000;
+/// Most devices whose presence is kept: those of a full mesh, and their successors of a day.
+pub const PRESENCE_DEVICES_MAX: usize = 128;
 
+const _: () = assert!(CLOSED_CART_CHANGES_MAX * 7 + 256 * 34 <= MAP_VALUE_BYTES_MAX);
 const _: () = assert!(ENTRY_BYTES_MAX <= FRAME_BYTES_MAX);
 const _: () = assert!(BODY_BYTES_MAX < ENTRY_BYTES_MAX);
 const _: () = assert!((FRAME_BYTES_MAX as u64) * 2 <= RESERVE_BYTES);

@@ -2,7 +2,7 @@
 
 use pos_core::business_date::BusinessDate;
 use pos_core::cart::{CartCommand, CartStatus};
-use pos_core::ids::{CartId, IdempotencyKey, OperatorId, RecordId, RegisterId};
+use pos_core::ids::{CartId, CustomerId, IdempotencyKey, OperatorId, RecordId, RegisterId};
 use pos_core::money::Money;
 use pos_core::price_book::{EditNumber, ProductFields};
 use pos_core::product::Sku;
@@ -22,6 +22,7 @@ use super::identity::store_id;
 use super::keys;
 use super::replica::Replica;
 use super::roster::{Role, RosterRecord};
+use crate::documents::CustomerEdit;
 use crate::limits;
 use crate::storage::{Ordinal, Reads, Room, StorageError, Stream};
 
@@ -63,7 +64,7 @@ impl Replica {
             return Err(CommandError::TooManyWaiting(self.waiting.len()));
         }
         let begins_something =
-            matches!(command, Command::OpenCart { .. } | Command::EditProducts(_));
+            matches!(command, Command::OpenCart { .. } | Command::EditProducts(_) | Command::CreateCustomer(_));
         if begins_something && self.room == Room::Scarce {
             return Err(CommandError::DiskFull);
         }
@@ -118,6 +119,14 @@ impl Replica {
                 self.record(reads, at, &record)
             }
             complete @ Command::CompleteCart { .. } => self.complete(reads, at, complete),
+            Command::CreateCustomer(edits) => {
+                let customer = CustomerId::from_bytes(self.new_customer(reads, at)?);
+                self.save_customer(reads, at, customer, edits)
+            }
+            Command::EditCustomer { customer, edits } => {
+                self.customer(reads, customer)?;
+                self.save_customer(reads, at, customer, edits)
+            }
             Command::Refund(refund) => {
                 if let Some(key) = &refund.idempotency_key
                     && let Some(first) = self.answered(reads, key)?
@@ -174,6 +183,21 @@ impl Replica {
         let (id, ordinal) = self.append_own(reads, at, Lane::Ledger, Vec::new(), vec![op])?;
         self.effect(Effect::Flush(Stream::OwnLedger));
         Ok(Answer::WhenDurable(ordinal, Outcome::Recorded(Durable::confirmed(id))))
+    }
+
+    fn save_customer(
+        &mut self,
+        reads: &dyn Reads,
+        at: Moment,
+        customer: CustomerId,
+        edits: Vec<CustomerEdit>,
+    ) -> Result<Answer, CommandError> {
+        let saved = self.edit_customer(reads, at, customer, edits)?;
+        let view = Box::new(Durable::confirmed(self.customer(reads, customer)?));
+        Ok(match saved {
+            Some(ordinal) => Answer::WhenDurable(ordinal, Outcome::CustomerSaved(view)),
+            None => Answer::Now(Outcome::CustomerSaved(view)),
+        })
     }
 
     /// Writes one record and answers with its id.
@@ -337,13 +361,15 @@ impl Replica {
         self.refuse_closed(reads, cart)?;
         let (shift, business_date) = self.shift_and_date(&register)?;
         self.settings()?;
-        self.load_cart(reads, cart)?;
+        let target = self.cart_target(reads, cart)?;
+        let remainder = self.remainder_to_pay(reads, cart, &target)?;
+        self.load_cart(reads, target.document)?;
         let receipt_counter = self.last_receipt(&register).saturating_add(1);
         let deps = tenders.iter().filter_map(|tender| tender.payment_id).collect();
         let settings = self.books.settings().ok_or(CommandError::NoStore)?;
-        let open = self.carts.get_mut(&cart).ok_or(CommandError::UnknownCart(cart))?;
+        let open = self.carts.get_mut(&target.document).ok_or(CommandError::UnknownCart(cart))?;
         let cart_heads = open.heads();
-        let view = open.view();
+        let view = remainder.as_ref().unwrap_or_else(|| open.view());
         if view.status == CartStatus::Abandoned {
             return Err(CommandError::UnknownCart(cart));
         }

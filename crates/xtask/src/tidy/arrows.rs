@@ -39,6 +39,7 @@ const CRATES: [Allowed; 6] = [
             "rustix",
             "rustls",
             "serde",
+            "sha2",
             "sled",
             "thiserror",
             "tokio",
