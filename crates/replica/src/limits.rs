@@ -56,6 +56,8 @@ pub const OPEN_CARTS_MAX: usize = 256;
 /// Most changes of a paid cart whose places stand in one row of the map: it stays under
 /// [`MAP_VALUE_BYTES_MAX`]. Changes beyond keep a row each.
 pub const CLOSED_CART_CHANGES_MAX: usize = 6_000;
+/// Epochs a customer's document may go through: each holds the edits of 50 lives of devices.
+pub const CUSTOMER_EPOCHS_MAX: u16 = 64;
 /// Most customers one search gives.
 pub const CUSTOMERS_LISTED_MAX: usize = 200;
 /// Most rows of the index one search of customers looks at.

@@ -169,7 +169,7 @@ impl PresenceTable {
 
     /// Says where this device is from now on; told to the others with the next
     /// [`PresenceTable::poll`].
-    pub fn set_place(&mut self, place: Place) {
+    pub fn set_place(&mut self, place: &Place) {
         let place = Place::new(place.cart, &place.text);
         if self.place != place {
             self.place = place;
@@ -214,9 +214,8 @@ impl PresenceTable {
         if before.is_some_and(|heard| older(&heard)) {
             return Ok(false);
         }
-        let news = before.is_none_or(|heard| {
-            heard.place != word.place || expired(heard.at_ms, now_ms)
-        });
+        let news =
+            before.is_none_or(|heard| heard.place != word.place || expired(heard.at_ms, now_ms));
         if before.is_none() {
             self.make_room(now_ms);
         }
@@ -378,10 +377,10 @@ mod tests {
         assert!(table.poll(0).is_some());
         assert!(table.poll(PRESENCE_BEAT_MS - 1).is_none());
         assert!(table.poll(PRESENCE_BEAT_MS).is_some());
-        table.set_place(Place::new(Some(CART), "till 1"));
+        table.set_place(&Place::new(Some(CART), "till 1"));
         let moved = Presence::decode(&table.poll(PRESENCE_BEAT_MS + 1).unwrap()).unwrap();
         assert_eq!((moved.counter, moved.place.cart), (3, Some(CART)));
-        table.set_place(Place::new(Some(CART), "till 1"));
+        table.set_place(&Place::new(Some(CART), "till 1"));
         assert!(table.poll(PRESENCE_BEAT_MS + 2).is_none(), "it has not moved");
         assert_eq!(table.next_poll_ms(), 2 * PRESENCE_BEAT_MS + 1);
     }
@@ -418,7 +417,7 @@ mod tests {
             words in proptest::collection::vec((1_u64..4, 1_u64..6), 1..30)
         ) {
             let mut table = PresenceTable::new(ME, 1);
-            let cart_of = |run: u64, counter: u64| CartId::from_bytes([(run * 10 + counter) as u8; 16]);
+            let cart_of = |run: u64, counter: u64| CartId::from_bytes([u8::try_from(run * 10 + counter).unwrap(); 16]);
             for (at, (run, counter)) in (0..).zip(&words) {
                 let datagram = word(1, *run, *counter, Some(cart_of(*run, *counter)));
                 table.hear(at, device(1), &datagram).unwrap();

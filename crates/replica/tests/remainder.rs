@@ -7,7 +7,9 @@ mod shop;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mesh::{add, carry, carry_all, device_of, edit, fresh, image, offer_all, pay, settle, store, summary};
+use mesh::{
+    add, carry, carry_all, device_of, edit, fresh, image, offer_all, pay, settle, store, summary,
+};
 use pos_core::cart::{CartCommand, CartView};
 use pos_core::ids::{CartId, LineId};
 use pos_core::quantity::Quantity;
@@ -217,7 +219,9 @@ fn a_cart_paid_in_full_leaves_no_row_behind_whatever_came_first() {
         newcomer.tick(at(20_000));
         let disk = newcomer.close_into(at(30_000));
         let rows = replica::storage::Reads::list(&disk, b"", None, usize::MAX).unwrap();
-        let of_carts = rows.iter().filter(|(key, _)| b"o".starts_with(&key[..1]) || key.starts_with(&[b'd', 1]));
+        let of_carts = rows
+            .iter()
+            .filter(|(key, _)| b"o".starts_with(&key[..1]) || key.starts_with(&[b'd', 1]));
         assert_eq!(of_carts.count(), 0, "{first:?} first");
     }
 }
@@ -310,7 +314,7 @@ proptest! {
                     }
                     let sold: i64 =
                         sale.transaction.items.iter().map(|item| item.quantity.thousandths()).sum();
-                    prop_assert_eq!(sold, 1_000 * seen.len() as i64, "paid is what was seen");
+                    prop_assert_eq!(sold, 1_000 * i64::try_from(seen.len()).unwrap(), "paid is what was seen");
                     model.paid.extend(&seen);
                     model.gone[me].extend(&seen);
                 }
@@ -347,7 +351,7 @@ proptest! {
         // Unless tills paid without knowing of each other, what was paid was paid once.
         if !agreed.exceptions.iter().any(|it| matches!(it, Exception::CartPaidTwice { .. })) {
             let sold: i64 = paid.values().sum();
-            prop_assert_eq!(sold, model.paid.len() as i64);
+            prop_assert_eq!(sold, i64::try_from(model.paid.len()).unwrap());
         }
         // The index, lost or taken up again, says the same.
         for with_map in [false, true] {

@@ -12,7 +12,8 @@ use pos_core::tender::{self, Due, Tendered};
 use pos_core::transaction::TenderKind;
 use pos_core::{report::ZReport, sale};
 use replica::core::{
-    Command, CommandError, Completed, CustomerSummary, Durable, Identity, Outcome, Remainder, Replica,
+    Command, CommandError, Completed, CustomerSummary, Durable, Identity, Outcome, Remainder,
+    Replica,
 };
 use replica::documents::{CustomerEdit, CustomerView};
 use replica::node::Node;

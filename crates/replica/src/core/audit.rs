@@ -7,6 +7,7 @@
 //! be said (entries are missing or kept aside, a copy of it went on) is left out with all its
 //! documents and all its entries, and named.
 
+use std::collections::btree_map::Entry as Slot;
 use std::collections::{BTreeMap, BTreeSet};
 
 use pos_core::ids::DeviceId;
@@ -41,7 +42,7 @@ pub struct StockDifference {
 pub struct StockAudit {
     /// Products compared.
     pub products: u64,
-    /// Entries of the Ledger that no document counts yet.
+    /// Entries that move stock and that no document counts yet.
     pub unpublished: u64,
     /// Devices that were left out, because their entries or documents are not all here.
     pub left_out: BTreeSet<DeviceId>,
@@ -51,6 +52,9 @@ pub struct StockAudit {
 
 /// Movements of stock by product, in thousandths.
 type Movements = BTreeMap<Sku, i64>;
+
+/// Where each life of a device was sealed.
+type Seals = BTreeMap<(DeviceId, Incarnation), BTreeSet<(u64, EntryId)>>;
 
 /// A change of a stock document with what its entry says.
 struct Published {
@@ -143,16 +147,15 @@ impl Replica {
             let of_device = found.entry(entry.header().feed.device).or_default();
             of_device.push(Published { order, document, upto, entry });
         }
-        found.values_mut().for_each(|changes| changes.sort_by_key(|change| change.order));
+        for changes in found.values_mut() {
+            changes.sort_by_key(|change| change.order);
+        }
         Ok(found)
     }
 
     /// Where each life was sealed.
-    fn seals(
-        &self,
-        reads: &dyn Reads,
-    ) -> Result<BTreeMap<(DeviceId, Incarnation), BTreeSet<(u64, EntryId)>>, StorageError> {
-        let mut seals: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    fn seals(&self, reads: &dyn Reads) -> Result<Seals, StorageError> {
+        let mut seals = Seals::new();
         for (key, value) in self.overlay.list(reads, keys::SEALS, usize::MAX)? {
             let Some(life) = keys::parse_seal(&key) else { continue };
             let Ok(end) = postcard::from_bytes::<FeedEnd>(&value) else { continue };
@@ -171,11 +174,7 @@ impl Replica {
     }
 
     /// Whether the lives of a device follow each other in one line, each held to its end.
-    fn lives_are_whole(
-        &self,
-        device: DeviceId,
-        seals: &BTreeMap<(DeviceId, Incarnation), BTreeSet<(u64, EntryId)>>,
-    ) -> bool {
+    fn lives_are_whole(&self, device: DeviceId, seals: &Seals) -> bool {
         let of_device = |feed: &FeedId| feed.device == device;
         let mut counters = BTreeSet::new();
         let mut last = None;
@@ -228,9 +227,8 @@ impl Replica {
         pending: &mut Movements,
     ) -> Result<u64, StorageError> {
         let mut entries = 0;
-        let own = |(feed, _): &(&FeedId, &FeedState)| {
-            feed.device == device && feed.lane == Lane::Ledger
-        };
+        let own =
+            |(feed, _): &(&FeedId, &FeedState)| feed.device == device && feed.lane == Lane::Ledger;
         for (feed, state) in self.feeds().iter().filter(own) {
             let after = match counted {
                 Counted::Upto(life, _) if feed.incarnation.counter < life.counter => continue,
@@ -246,9 +244,10 @@ impl Replica {
                     && entry.header().seq > after
                 {
                     next = entry.header().previous;
-                    if !self.held.contains_key(&entry.id()) {
+                    let moved = movements(&entry);
+                    if !moved.is_empty() && !self.held.contains_key(&entry.id()) {
                         entries += 1;
-                        add(pending, movements(&entry));
+                        add(pending, moved);
                     }
                 }
             }
@@ -265,11 +264,13 @@ fn counters(
 ) -> Result<Option<Movements>, CommandError> {
     let mut documents: BTreeMap<DocumentId, StockCounters> = BTreeMap::new();
     for change in changes.iter().filter(|change| Some(change.order) <= end) {
-        if !documents.contains_key(&change.document) {
-            let Some(opened) = StockCounters::from_id(change.document) else { continue };
-            documents.insert(change.document, opened.map_err(DocumentError::from)?);
-        }
-        let Some(document) = documents.get_mut(&change.document) else { continue };
+        let document = match documents.entry(change.document) {
+            Slot::Occupied(held) => held.into_mut(),
+            Slot::Vacant(free) => {
+                let Some(opened) = StockCounters::from_id(change.document) else { continue };
+                free.insert(opened.map_err(DocumentError::from)?)
+            }
+        };
         for stored in changes_in(&change.entry, change.document) {
             if document.apply_remote(&stored.raw, &stored.author).is_err() {
                 return Ok(None);
@@ -296,7 +297,8 @@ fn movements(entry: &Entry) -> Movements {
                 add(&mut moved, sold.map(|(sku, quantity)| (sku, quantity.thousandths())));
             }
             Some(Ok(Record::StockAdjusted(adjustment))) => {
-                let stocked = |line: &pos_core::stock::AdjustmentLine| line.kind == ProductKind::Stocked;
+                let stocked =
+                    |line: &pos_core::stock::AdjustmentLine| line.kind == ProductKind::Stocked;
                 let lines = adjustment.lines.into_iter().filter(stocked);
                 add(&mut moved, lines.map(|line| (line.sku, line.quantity_change.thousandths())));
             }

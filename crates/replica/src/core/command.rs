@@ -25,7 +25,8 @@ use super::durable::Durable;
 use super::refunds::RefundCommand;
 use super::roster::RosterRecord;
 use crate::documents::{
-    ApplyError, ApplyFault, CartEditError, CustomerEdit, CustomerEditError, CustomerView, StockError,
+    ApplyError, ApplyFault, CartEditError, CustomerEdit, CustomerEditError, CustomerView,
+    StockError,
 };
 use crate::storage::StorageError;
 

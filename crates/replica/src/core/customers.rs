@@ -3,13 +3,14 @@
 //!
 //! Their changes are op class *personal* and stand in the Ledger: they last, and may be erased.
 
+use std::collections::btree_map::Entry as Slot;
 use std::collections::{BTreeMap, BTreeSet};
 
 use pos_core::ids::CustomerId;
 use pos_core::text::TextError;
 use serde::{Deserialize, Serialize};
 
-use super::command::{CommandError, Moment};
+use super::command::{CommandError, DocumentError, Moment};
 use super::effect::{Alarm, Effect};
 use super::entry::{Entry, Lane, OpDraft};
 use super::feeds::FeedState;
@@ -18,8 +19,8 @@ use super::keys;
 use super::kinds;
 use super::replica::Replica;
 use crate::documents::{
-    Author, ChangeHash, CustomerDocument, CustomerEdit, CustomerView, DocumentId, DocumentKind,
-    Outcome,
+    Author, ChangeHash, CustomerDocument, CustomerEdit, CustomerEditError, CustomerView,
+    DocumentId, DocumentKind, GateRefusal, LocalError, Outcome,
 };
 use crate::limits;
 use crate::storage::{Ordinal, Reads, StorageError, Stream};
@@ -31,11 +32,64 @@ const NAME_WORDS_MAX: usize = 8;
 /// Fewest digits that are taken for a part of a phone number.
 const PHONE_DIGITS_MIN: usize = 3;
 
-/// A customer in memory.
+/// A customer in memory: a document for each epoch that was written to.
 #[derive(Debug)]
 pub(super) struct OpenCustomer {
-    document: CustomerDocument,
+    epochs: BTreeMap<u16, CustomerDocument>,
     last_used: u64,
+}
+
+impl OpenCustomer {
+    fn view(&self, customer: CustomerId) -> CustomerView {
+        let mut view = CustomerView::empty(customer);
+        for document in self.epochs.values() {
+            document.lay_over(&mut view);
+        }
+        view
+    }
+
+    /// Makes one change, in the last epoch or, when that is full, in the next one. Nothing when
+    /// the customer already is so.
+    fn apply_edits(
+        &mut self,
+        customer: CustomerId,
+        author: &Author,
+        mut edits: Vec<CustomerEdit>,
+    ) -> Result<Option<(u16, Vec<u8>)>, CommandError> {
+        let last = self.epochs.keys().next_back().copied().unwrap_or(0);
+        if last > 0 || self.epochs.is_empty() {
+            // What an earlier epoch says need not be said again.
+            let view = self.view(customer);
+            edits.retain(|edit| !view.is_already(edit));
+        }
+        if edits.is_empty() {
+            return Ok(None);
+        }
+        let made = self.epoch(customer, last)?.apply_edits(author, &edits);
+        let (epoch, made) = match made {
+            Err(CustomerEditError::Local(LocalError::Refused(
+                GateRefusal::TooManyActors | GateRefusal::DocumentFull,
+            ))) if last + 1 < limits::CUSTOMER_EPOCHS_MAX => {
+                let view = self.view(customer);
+                edits.retain(|edit| !view.is_already(edit));
+                let next = self.epoch(customer, last + 1)?;
+                (last + 1, next.apply_edits(author, &edits))
+            }
+            made => (last, made),
+        };
+        Ok(made?.map(|raw| (epoch, raw)))
+    }
+
+    fn epoch(
+        &mut self,
+        customer: CustomerId,
+        epoch: u16,
+    ) -> Result<&mut CustomerDocument, DocumentError> {
+        Ok(match self.epochs.entry(epoch) {
+            Slot::Occupied(held) => held.into_mut(),
+            Slot::Vacant(free) => free.insert(CustomerDocument::open(customer, epoch)?),
+        })
+    }
 }
 
 /// A customer as it stands in the index.
@@ -72,10 +126,10 @@ impl Replica {
         &mut self,
         reads: &dyn Reads,
         at: Moment,
-    ) -> Result<[u8; 16], CommandError> {
+    ) -> Result<CustomerId, CommandError> {
         self.settings()?;
         self.ensure_life(reads, at)?;
-        Ok(self.derive("tillmesh customer v1"))
+        Ok(CustomerId::from_bytes(self.derive("tillmesh customer v1")))
     }
 
     /// Makes edits of a customer as one change. Gives the ordinal of its entry; none when the
@@ -93,15 +147,15 @@ impl Replica {
         let author = self.author();
         let open = self.customers.get_mut(&customer);
         let open = open.ok_or(CommandError::UnknownCustomer(customer))?;
-        let is_new = open.document.document().change_count() == 1;
-        let Some(body) = open.document.apply_edits(&author, &edits)? else {
+        let is_new = open.epochs.is_empty();
+        let Some((epoch, body)) = open.apply_edits(customer, &author, edits)? else {
             // A customer of whom nothing is known is none.
             return if is_new { Err(CommandError::NothingToDo) } else { Ok(None) };
         };
         let op = OpDraft {
             kind: kinds::DOCUMENT_CHANGE,
             class: class_of_change(DocumentKind::Customer),
-            subject: DocumentId::customer(customer, 0).to_bytes().to_vec(),
+            subject: DocumentId::customer(customer, epoch).to_bytes().to_vec(),
             body,
         };
         match self.append_own(reads, at, Lane::Ledger, Vec::new(), vec![op]) {
@@ -175,20 +229,21 @@ impl Replica {
         raw: &[u8],
     ) -> Result<(), StorageError> {
         let customer = CustomerId::from_bytes(*document.key());
-        if document.epoch() != 0 {
+        if document.epoch() >= limits::CUSTOMER_EPOCHS_MAX {
             return Ok(());
         }
         if !self.writing {
-            self.offer_to_customer(customer, entry, raw);
+            self.offer_to_customer(customer, document.epoch(), entry, raw);
         }
         self.load_customer(reads, customer)?;
         let Some(open) = self.customers.get(&customer) else { return Ok(()) };
-        let row = CustomerRow::of(&open.document);
+        let row = CustomerRow::of(open, customer);
         let before = self.customer_row(reads, customer)?;
         if before.as_ref() == Some(&row) {
             return Ok(());
         }
-        let (old, new) = (before.map(|row| row.keys(customer)).unwrap_or_default(), row.keys(customer));
+        let (old, new) =
+            (before.map(|row| row.keys(customer)).unwrap_or_default(), row.keys(customer));
         for gone in old.difference(&new) {
             self.overlay.remove(gone.clone());
         }
@@ -202,11 +257,12 @@ impl Replica {
 
     /// Offers a change to a customer in memory. Where the order of arrival could tell, the
     /// document is dropped instead, and read back in the one order that all replicas use.
-    fn offer_to_customer(&mut self, customer: CustomerId, entry: &Entry, raw: &[u8]) {
+    fn offer_to_customer(&mut self, customer: CustomerId, epoch: u16, entry: &Entry, raw: &[u8]) {
         let Some(open) = self.customers.get_mut(&customer) else { return };
+        let Ok(document) = open.epoch(customer, epoch) else { return };
         let feed = entry.header().feed;
         let author = Author::new(feed.device.as_bytes(), &feed.incarnation.to_bytes());
-        let result = open.document.apply_remote(raw, &author);
+        let result = document.apply_remote(raw, &author);
         let in_order = matches!(&result, Ok(applied)
             if applied.outcome == Outcome::Applied && applied.released.is_empty());
         if let Err(refusal) = result {
@@ -230,10 +286,14 @@ impl Replica {
             open.last_used = last_used;
             return Ok(());
         }
-        let Ok(mut document) = CustomerDocument::open(customer, 0) else { return Ok(()) };
-        for change in self.changes_of(reads, DocumentId::customer(customer, 0))? {
-            // What the gate refuses is left out, on every replica.
-            let _refused_or_not = document.apply_remote(&change.raw, &change.author);
+        let mut open = OpenCustomer { epochs: BTreeMap::new(), last_used };
+        for epoch in self.epochs_of(reads, customer)? {
+            let changes = self.changes_of(reads, DocumentId::customer(customer, epoch))?;
+            let Ok(document) = open.epoch(customer, epoch) else { return Ok(()) };
+            for change in changes {
+                // What the gate refuses is left out, on every replica.
+                let _refused_or_not = document.apply_remote(&change.raw, &change.author);
+            }
         }
         if self.customers.len() >= limits::CUSTOMERS_IN_MEMORY_MAX {
             let oldest = self.customers.iter().min_by_key(|(_, open)| open.last_used);
@@ -241,8 +301,25 @@ impl Replica {
                 self.customers.remove(&oldest);
             }
         }
-        self.customers.insert(customer, OpenCustomer { document, last_used });
+        self.customers.insert(customer, open);
         Ok(())
+    }
+
+    /// The epochs somebody has written to.
+    fn epochs_of(
+        &self,
+        reads: &dyn Reads,
+        customer: CustomerId,
+    ) -> Result<BTreeSet<u16>, StorageError> {
+        let any = DocumentId::customer(customer, 0).to_bytes();
+        let all_epochs = any.split_last_chunk::<2>().map_or(&any[..], |(start, _)| start);
+        let rows = self.overlay.list(reads, &keys::document(all_epochs), usize::MAX)?;
+        let epoch = |(key, _): &(Vec<u8>, Vec<u8>)| {
+            let id = key.get(keys::DOCUMENTS.len()..)?.get(..DocumentId::LEN)?;
+            DocumentId::from_bytes(id).map(|id| id.epoch())
+        };
+        let epochs = rows.iter().filter_map(epoch);
+        Ok(epochs.filter(|epoch| *epoch < limits::CUSTOMER_EPOCHS_MAX).collect())
     }
 
     fn customer_row(
@@ -270,10 +347,10 @@ impl Replica {
 }
 
 impl CustomerRow {
-    fn of(document: &CustomerDocument) -> Self {
+    fn of(open: &OpenCustomer, customer: CustomerId) -> Self {
         let CustomerView { id: _, name, phone, email, notes, loyalty_id, marketing_consent } =
-            document.view();
-        let heads = document.heads();
+            open.view(customer);
+        let heads = open.epochs.values().flat_map(CustomerDocument::heads).collect();
         Self { heads, name, phone, email, notes, loyalty_id, marketing_consent }
     }
 

@@ -20,6 +20,7 @@ use super::effect::{CommandId, Effect};
 use super::entry::{Entry, EntryId, Lane, OpClass, OpDraft};
 use super::identity::store_id;
 use super::keys;
+use super::refunds::RefundCommand;
 use super::replica::Replica;
 use super::roster::{Role, RosterRecord};
 use crate::documents::CustomerEdit;
@@ -63,8 +64,10 @@ impl Replica {
         if self.waiting.len() >= limits::AWAITING_FLUSH_MAX {
             return Err(CommandError::TooManyWaiting(self.waiting.len()));
         }
-        let begins_something =
-            matches!(command, Command::OpenCart { .. } | Command::EditProducts(_) | Command::CreateCustomer(_));
+        let begins_something = matches!(
+            command,
+            Command::OpenCart { .. } | Command::EditProducts(_) | Command::CreateCustomer(_)
+        );
         if begins_something && self.room == Room::Scarce {
             return Err(CommandError::DiskFull);
         }
@@ -120,23 +123,14 @@ impl Replica {
             }
             complete @ Command::CompleteCart { .. } => self.complete(reads, at, complete),
             Command::CreateCustomer(edits) => {
-                let customer = CustomerId::from_bytes(self.new_customer(reads, at)?);
+                let customer = self.new_customer(reads, at)?;
                 self.save_customer(reads, at, customer, edits)
             }
             Command::EditCustomer { customer, edits } => {
                 self.customer(reads, customer)?;
                 self.save_customer(reads, at, customer, edits)
             }
-            Command::Refund(refund) => {
-                if let Some(key) = &refund.idempotency_key
-                    && let Some(first) = self.answered(reads, key)?
-                {
-                    return self.repeat_sale(reads, first);
-                }
-                let (completed, ordinal) = self.refund(reads, at, *refund)?;
-                let outcome = Outcome::Completed(Box::new(Durable::confirmed(completed)));
-                Ok(Answer::WhenDurable(ordinal, outcome))
-            }
+            Command::Refund(refund) => self.pay_back(reads, at, *refund),
             Command::ChangeRoster(record) => self.change_roster(reads, at, &record),
             Command::Record(record) => {
                 if let Some(key) = record.idempotency_key()
@@ -183,6 +177,22 @@ impl Replica {
         let (id, ordinal) = self.append_own(reads, at, Lane::Ledger, Vec::new(), vec![op])?;
         self.effect(Effect::Flush(Stream::OwnLedger));
         Ok(Answer::WhenDurable(ordinal, Outcome::Recorded(Durable::confirmed(id))))
+    }
+
+    fn pay_back(
+        &mut self,
+        reads: &dyn Reads,
+        at: Moment,
+        refund: RefundCommand,
+    ) -> Result<Answer, CommandError> {
+        if let Some(key) = &refund.idempotency_key
+            && let Some(first) = self.answered(reads, key)?
+        {
+            return self.repeat_sale(reads, first);
+        }
+        let (completed, ordinal) = self.refund(reads, at, refund)?;
+        let outcome = Outcome::Completed(Box::new(Durable::confirmed(completed)));
+        Ok(Answer::WhenDurable(ordinal, outcome))
     }
 
     fn save_customer(

@@ -445,8 +445,7 @@ pub(super) fn read_ops(entry: &Entry) -> Result<Vec<(RecordId, Meaning<'_>)>, He
             kinds::DOCUMENT_CHANGE => {
                 let document = DocumentId::from_bytes(&op.subject).ok_or_else(unreadable)?;
                 let author = entry.header().feed.device;
-                let lane_fits =
-                    in_ledger == (document.kind() == DocumentKind::Customer);
+                let lane_fits = in_ledger == (document.kind() == DocumentKind::Customer);
                 let alone = entry.header().ops.iter().all(|op| op.kind == kinds::DOCUMENT_CHANGE);
                 let class_fits = op.class == class_of_change(document.kind());
                 if !class_fits || !alone || !lane_fits || !document.admits(author.as_bytes()) {

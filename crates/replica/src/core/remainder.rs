@@ -194,7 +194,9 @@ impl Replica {
             self.overlay.remove_all(reads, &document)?;
             self.overlay.remove_all(reads, &keys::open_cart(cart))?;
         } else {
-            taken.into_iter().for_each(|key| self.overlay.remove(key));
+            for key in taken {
+                self.overlay.remove(key);
+            }
         }
         Ok(!all)
     }

@@ -11,9 +11,7 @@
 //! Lines are never deleted: a void line keeps its place with a quantity of zero.
 
 use automerge::transaction::Transactable;
-use automerge::{
-    ChangeHash as AutomergeHash, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value,
-};
+use automerge::{ChangeHash as AutomergeHash, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value};
 use pos_core::cart::{CartEdit, CartLine, CartStatus, CartView, LinePrice, LineProduct};
 use pos_core::ids::{CartId, CustomerId, LineId, OperatorId};
 use pos_core::quantity::Quantity;

@@ -11,9 +11,9 @@ use pos_core::product::Sku;
 use pos_core::record::Record;
 use pos_core::tender::Tendered;
 use replica::core::{
-    Command, CommandError, Completed, CustomerSummary, Cut, Digest, Entry, EntryDraft, EntryId, Exception, FeedId,
-    HeldBack, Identity, Incarnation, IngestError, Lane, OpClass, OpDraft, Outcome, Role,
-    RosterRecord,
+    Command, CommandError, Completed, CustomerSummary, Cut, Digest, Entry, EntryDraft, EntryId,
+    Exception, FeedId, HeldBack, Identity, Incarnation, IngestError, Lane, OpClass, OpDraft,
+    Outcome, Role, RosterRecord,
 };
 use replica::memory::MemoryStorage;
 use replica::node::Node;

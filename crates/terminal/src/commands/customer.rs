@@ -72,11 +72,14 @@ fn list<S: Storage>(
         }));
     }
     context.output.answer(&json!({"customers": rows, "more": more}), || {
-        let nobody = if search.trim().is_empty() { "No customers yet." } else { "Nobody is found." };
+        let nobody =
+            if search.trim().is_empty() { "No customers yet." } else { "Nobody is found." };
         match (found.is_empty(), more) {
             (true, _) => nobody.to_owned(),
             (false, false) => shown.to_string(),
-            (false, true) => format!("{shown}\n… and more: type more of the name, or raise --limit"),
+            (false, true) => {
+                format!("{shown}\n… and more: type more of the name, or raise --limit")
+            }
         }
     })
 }

@@ -172,10 +172,12 @@ fn stock_text(status: &Value) -> String {
     };
     let mut text = match count("differences") {
         0 => "agree with the books".to_owned(),
-        differences => format!("differ from the books in {differences} products: `tillmesh verify`"),
+        differences => {
+            format!("differ from the books in {differences} products: `tillmesh verify`")
+        }
     };
     if count("left_out") > 0 {
-        text.push_str(&format!(" ({} devices not compared)", count("left_out")));
+        text = format!("{text} ({} devices not compared)", count("left_out"));
     }
     text
 }

@@ -77,9 +77,9 @@ fn text(result: &Verification) -> String {
     }
     for device in &result.stock_left_out {
         let device: String = device.chars().take(16).collect();
-        text.push_str(&format!(
-            "\nThe stock counters of device {device} are not compared: its entries are not all here."
-        ));
+        text.push_str("\nThe stock counters of device ");
+        text.push_str(&device);
+        text.push_str(" are not compared: its entries are not all here.");
     }
     if result.passed() {
         text.push_str("\nEvery record is whole, signed, chained and adds up.");
