@@ -5,6 +5,7 @@
 //!
 //! - [`core`]: pure and sans-IO; time and randomness are arguments, writes are effects.
 //! - [`documents`]: carts, customers and published stock counters, each change behind a gate.
+//! - [`presence`]: who is on which cart, as a hint.
 //! - [`sync`]: what two replicas say to each other, sans-IO as well.
 //! - [`contacts`]: which addresses lead to whom, and whom to dial when; sans-IO too.
 //! - [`storage`]: what the core asks of a disk, with [`memory`] as its twin in memory and, with
@@ -21,6 +22,7 @@ pub mod memory;
 #[cfg(feature = "net")]
 pub mod net;
 pub mod node;
+pub mod presence;
 pub mod storage;
 #[cfg(feature = "store")]
 pub mod store;

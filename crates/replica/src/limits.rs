@@ -86,6 +86,27 @@ pub const REBUILD_AT_START_FRAMES: u64 = 512;
 pub const AWAITING_FLUSH_MAX: usize = 1024;
 /// Open carts kept in memory; the least recently used go back to the disk.
 pub const OPEN_CARTS_MAX: usize = 256;
+/// Most changes of a paid cart whose places stand in one row of the map: it stays under
+/// [`MAP_VALUE_BYTES_MAX`]. Changes beyond keep a row each.
+pub const CLOSED_CART_CHANGES_MAX: usize = 6_000;
+/// Epochs a customer's document may go through: each holds the edits of 50 lives of devices.
+pub const CUSTOMER_EPOCHS_MAX: u16 = 64;
+/// Most customers one search gives.
+pub const CUSTOMERS_LISTED_MAX: usize = 200;
+/// Most rows of the index one search of customers looks at.
+pub const CUSTOMER_HITS_MAX: usize = 2_000;
+/// Customers kept in memory; the least recently used go back to the disk.
+pub const CUSTOMERS_IN_MEMORY_MAX: usize = 256;
+/// Longest datagram of presence, in bytes.
+pub const PRESENCE_BYTES_MAX: usize = 200;
+/// Longest text of presence, in bytes: what a datagram has left.
+pub const PRESENCE_TEXT_BYTES_MAX: usize = 120;
+/// Time between two beats of the own presence, in milliseconds.
+pub const PRESENCE_BEAT_MS: u64 = 1_000;
+/// Time after which a device that has not been heard is nowhere, in milliseconds.
+pub const PRESENCE_EXPIRES_MS: u64 = 10_000;
+/// Most devices whose presence is kept: those of a full mesh, and their successors of a day.
+pub const PRESENCE_DEVICES_MAX: usize = 128;
 
 /// Most addresses kept of one device. What is proven or configured is not displaced by hearsay.
 pub const ADDRESSES_PER_CONTACT_MAX: usize = 12;
@@ -136,6 +157,7 @@ pub const ANNOUNCED_FORGET_MS: u64 = 600_000;
 /// How long something has to hold before a diagnosis says it, in milliseconds.
 pub const DIAGNOSE_AFTER_MS: u64 = 8000;
 
+const _: () = assert!(CLOSED_CART_CHANGES_MAX * 7 + 256 * 34 <= MAP_VALUE_BYTES_MAX);
 const _: () = assert!(ENTRY_BYTES_MAX <= FRAME_BYTES_MAX);
 const _: () = assert!(BODY_BYTES_MAX < ENTRY_BYTES_MAX);
 const _: () = assert!(WINDOW_BYTES + ENTRY_BYTES_MAX < WINDOW_BYTES_MAX);

@@ -248,7 +248,10 @@ fn a_cart_paid_on_one_tablet_while_another_edits_it_stays_closed() {
     add(&mut devices[0], 20, cart, "C", 1).unwrap();
     pay(&mut devices[0], 21, 1, cart).unwrap();
     let summary = agree(&mut devices, 7);
-    assert_eq!(summary.open, vec![]);
+    assert!(!summary.open.contains(&cart));
+    let left: Vec<_> = summary.carts.iter().flat_map(|cart| &cart.lines).collect();
+    assert_eq!(left.len(), 1, "what the payment did not see, and nothing else: {left:?}");
+    assert_eq!(left[0].product.sku.as_str(), "B");
     for till in &mut devices {
         let late = add(till, 30, cart, "D", 1).unwrap_err();
         assert!(matches!(late, CommandError::CartClosed { .. }), "{late}");

@@ -57,7 +57,18 @@ pub enum Command {
     /// Ring up a sale, take the money, print the receipt
     Sell(Sell),
     /// List the carts that are neither paid nor given up
-    Carts,
+    #[command(after_help = "\
+Lines that another till added to a cart while it was being paid are neither lost nor paid: they
+stand here as a cart of their own, \"added while …\". Pay it with `tillmesh sell --cart ID`, or give
+it up with `tillmesh carts --give-up ID`.")]
+    Carts {
+        /// Give up this cart (the first characters of its id are enough)
+        #[arg(long, value_name = "ID")]
+        give_up: Option<String>,
+    },
+    /// Add, change, find customers
+    #[command(subcommand)]
+    Customer(Customer),
     /// Open or close the register's shift
     #[command(subcommand)]
     Shift(Shift),
@@ -196,6 +207,90 @@ pub struct Sell {
     /// The register [default: the one this till serves]
     #[arg(long)]
     pub register: Option<String>,
+    /// The customer: an id, or what finds exactly one (see `tillmesh customer`)
+    #[arg(long, value_name = "WHO")]
+    pub customer: Option<String>,
+}
+
+/// `tillmesh customer`
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  tillmesh customer add --name \"Ada Lovelace\" --phone \"+44 20 7946 0958\"
+  tillmesh customer edit ada --email ada@example.com
+  tillmesh customer list love
+  tillmesh sell MUG-01 --customer ada
+
+A customer is named by its id, the first characters of it, or by what finds exactly one. Every till of
+the store may change every customer; two that change different fields at once both keep theirs.")]
+pub enum Customer {
+    /// Add a customer
+    Add {
+        /// What is known.
+        #[command(flatten)]
+        fields: CustomerFields,
+    },
+    /// Change what is named; an empty text takes a field away
+    Edit {
+        /// Who
+        customer: String,
+        /// What changes.
+        #[command(flatten)]
+        fields: CustomerFields,
+    },
+    /// Show one customer
+    Show {
+        /// Who
+        customer: String,
+    },
+    /// List customers by name
+    List {
+        /// Beginning of the name, of a word of it, of the phone number, email or loyalty card
+        #[arg(default_value = "")]
+        search: String,
+        /// Most customers to show
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+}
+
+/// The fields of a customer.
+#[derive(Debug, Args)]
+pub struct CustomerFields {
+    /// Name
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Phone number
+    #[arg(long)]
+    pub phone: Option<String>,
+    /// Email address
+    #[arg(long)]
+    pub email: Option<String>,
+    /// What the shop wants to remember
+    #[arg(long)]
+    pub note: Option<String>,
+    /// Number of the loyalty card
+    #[arg(long)]
+    pub loyalty: Option<String>,
+    /// Whether the customer agreed to be written to
+    #[arg(long, value_enum)]
+    pub marketing: Option<Consent>,
+}
+
+/// A customer's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Consent {
+    /// Agreed.
+    Yes,
+    /// Did not, or withdrew.
+    No,
+}
+
+impl Consent {
+    /// Whether the customer agreed.
+    pub const fn is_yes(self) -> bool {
+        matches!(self, Self::Yes)
+    }
 }
 
 /// `tillmesh shift`

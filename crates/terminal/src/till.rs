@@ -8,15 +8,19 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use pos_core::business_date::{BusinessDate, WallTime};
 use pos_core::cart::{CartCommand, CartView};
-use pos_core::ids::{CartId, DeviceId, IdempotencyKey, OperatorId, RecordId, RegisterId};
+use pos_core::ids::{
+    CartId, CustomerId, DeviceId, IdempotencyKey, OperatorId, RecordId, RegisterId,
+};
 use pos_core::money::Money;
 use pos_core::store::StoreSettings;
 use pos_core::tender::{self, Due, Tendered};
 use pos_core::transaction::TenderKind;
 use pos_core::{report::ZReport, sale};
 use replica::core::{
-    Command, CommandError, Completed, DeviceKey, Durable, Identity, Outcome, Replica,
+    Command, CommandError, Completed, CustomerSummary, DeviceKey, Durable, Identity, Outcome,
+    Remainder, Replica,
 };
+use replica::documents::{CustomerEdit, CustomerView};
 use replica::net::mesh::{Mesh, MeshConfig, MeshError};
 use replica::node::Node;
 use replica::storage::Storage;
@@ -268,6 +272,46 @@ impl<S: Storage> Till<S> {
     /// A cart.
     pub fn cart(&mut self, cart: CartId) -> Result<CartView, CommandError> {
         self.node.query(|replica, storage| replica.cart(storage, cart))
+    }
+
+    /// Where a cart comes from, when it is what a payment left of another one.
+    pub fn remainder(&mut self, cart: CartId) -> Result<Option<Remainder>, CommandError> {
+        Ok(self.node.query(|replica, storage| replica.remainder(storage, cart))?)
+    }
+
+    /// A customer.
+    pub fn customer(&mut self, customer: CustomerId) -> Result<CustomerView, CommandError> {
+        self.node.query(|replica, storage| replica.customer(storage, customer))
+    }
+
+    /// Customers by name: see [`Replica::customers`].
+    pub fn customers(
+        &mut self,
+        search: &str,
+        limit: usize,
+    ) -> Result<Vec<CustomerSummary>, CommandError> {
+        self.node.query(|replica, storage| replica.customers(storage, search, limit))
+    }
+
+    /// Adds a customer.
+    pub fn add_customer(&mut self, edits: Vec<CustomerEdit>) -> Result<CustomerView, CommandError> {
+        self.save_customer(Command::CreateCustomer(edits))
+    }
+
+    /// Changes a customer.
+    pub fn edit_customer(
+        &mut self,
+        customer: CustomerId,
+        edits: Vec<CustomerEdit>,
+    ) -> Result<CustomerView, CommandError> {
+        self.save_customer(Command::EditCustomer { customer, edits })
+    }
+
+    fn save_customer(&mut self, command: Command) -> Result<CustomerView, CommandError> {
+        match self.execute(command)? {
+            Outcome::CustomerSaved(customer) => Ok(customer.into_inner()),
+            other => Err(unexpected(&other)),
+        }
     }
 
     /// What the command of this name did, if it was carried out before.

@@ -1,16 +1,16 @@
 //! Carts: documents edited by commands, in memory while they are used.
 
-use pos_core::cart::{CartCommand, CartEdit, CartView, decide};
+use pos_core::cart::{CartCommand, CartEdit, CartStatus, CartView, decide};
 use pos_core::ids::{CartId, LineId, OperatorId, RecordId};
 
 use super::command::{CommandError, DocumentError, Moment};
 use super::entry::{Lane, OpClass, OpDraft};
-use super::keys;
 use super::kinds;
+use super::remainder::CartTarget;
 use super::replica::Replica;
-use crate::documents::{CartDocument, DocumentId};
+use crate::documents::{CartDocument, ChangeHash, DocumentId};
 use crate::limits;
-use crate::storage::Reads;
+use crate::storage::{Reads, StorageError};
 
 /// A cart in memory.
 #[derive(Debug)]
@@ -18,12 +18,30 @@ pub(super) struct OpenCart {
     pub(super) document: CartDocument,
     /// As read from the document since it last changed.
     view: Option<CartView>,
+    /// The heads that payments have named, and whether the document holds them all.
+    paid: Vec<ChangeHash>,
+    whole: bool,
     last_used: u64,
 }
 
 impl OpenCart {
     pub(super) fn view(&mut self) -> &CartView {
         self.view.get_or_insert_with(|| self.document.view())
+    }
+
+    /// Makes the cart what payments have left of it; says whether all they saw is here.
+    pub(super) fn set_paid(&mut self, heads: Vec<ChangeHash>) -> bool {
+        if self.paid != heads {
+            self.paid = heads;
+            self.view = None;
+        }
+        // Changes that were missing may have come in.
+        let (before, whole) = (self.whole, self.document.set_paid(&self.paid));
+        if before != whole {
+            self.view = None;
+        }
+        self.whole = whole;
+        whole
     }
 
     /// The heads of its document, which a sale names as what it paid.
@@ -82,11 +100,21 @@ impl Replica {
         command: &CartCommand,
     ) -> Result<CartView, CommandError> {
         self.ensure_life(reads, at)?;
-        self.load_cart(reads, cart)?;
+        let target = self.cart_target(reads, cart)?;
+        let view = self.view_of(reads, cart, &target)?;
         let line = self.fresh_line();
         let author = self.author();
-        let view = self.cart_in_memory(cart)?.view().clone();
-        let edits = decide(&view, self.books.price_book(), self.settings()?, command, line)?;
+        let edits = match (&target.paid, command) {
+            (Some(_), CartCommand::Suspend | CartCommand::Retrieve) => {
+                return Err(CommandError::RemainderStays);
+            }
+            // Given up is what is seen here: what another tablet still adds is not.
+            (Some(_), CartCommand::Abandon) => {
+                view.live_lines().map(|line| CartEdit::VoidLine { line: line.id }).collect()
+            }
+            _ => decide(&view, self.books.price_book(), self.settings()?, command, line)?,
+        };
+        let cart = target.document;
         for edit in edits {
             let open = self.cart_in_memory(cart)?;
             let Some(raw) =
@@ -101,29 +129,45 @@ impl Replica {
                 return Err(error);
             }
         }
-        Ok(self.cart_in_memory(cart)?.view().clone())
+        Ok(target.present(self.cart_in_memory(cart)?.view()))
     }
 
-    /// A cart as it stands.
+    /// A cart as it stands, or what a payment left of one.
     pub fn cart(&mut self, reads: &dyn Reads, cart: CartId) -> Result<CartView, CommandError> {
+        self.refuse_closed(reads, cart)?;
+        let target = self.cart_target(reads, cart)?;
+        self.view_of(reads, cart, &target)
+    }
+
+    fn view_of(
+        &mut self,
+        reads: &dyn Reads,
+        cart: CartId,
+        target: &CartTarget,
+    ) -> Result<CartView, CommandError> {
+        if target.paid.is_some() {
+            let read = self.read_target(reads, target)?;
+            return read.map(|(view, _)| view).ok_or(CommandError::UnknownCart(cart));
+        }
         self.load_cart(reads, cart)?;
         Ok(self.cart_in_memory(cart)?.view().clone())
     }
 
-    /// The carts that are neither paid nor abandoned, on any till of the store.
+    /// The carts that are neither paid nor abandoned, on any till of the store, and what payments
+    /// have left of paid ones: see [`Replica::remainder`].
     pub fn open_carts(&mut self, reads: &dyn Reads) -> Result<Vec<CartView>, CommandError> {
-        let rows = self.overlay.list(reads, keys::OPEN_CARTS, usize::MAX)?;
-        let ids = rows.iter().filter_map(|(key, _)| {
-            let bytes = key.get(keys::OPEN_CARTS.len()..)?;
-            <[u8; 16]>::try_from(bytes).ok().map(CartId::from_bytes)
-        });
         let mut carts = Vec::new();
-        for id in ids.collect::<Vec<_>>() {
-            let view = self.cart(reads, id)?;
-            if view.status != pos_core::cart::CartStatus::Abandoned {
+        for id in self.carts_listed(reads)? {
+            if self.cart_closed(reads, id)?.is_some() {
+                continue;
+            }
+            self.load_cart(reads, id)?;
+            let view = self.cart_in_memory(id)?.view().clone();
+            if view.status != CartStatus::Abandoned {
                 carts.push(view);
             }
         }
+        carts.extend(self.remainders(reads)?.into_iter().map(|(_, view)| view));
         Ok(carts)
     }
 
@@ -150,24 +194,36 @@ impl Replica {
         reads: &dyn Reads,
         cart: CartId,
     ) -> Result<(), CommandError> {
-        if self.carts.contains_key(&cart) {
+        if self.load_document(reads, cart)? {
             return Ok(());
         }
-        let changes = self.changes_of(reads, DocumentId::cart(cart, 0))?;
-        if changes.is_empty() {
-            return Err(match self.rebuilding() {
-                Some((done, total)) => CommandError::Rebuilding { done, total },
-                None => CommandError::UnknownCart(cart),
-            });
+        Err(match self.rebuilding() {
+            Some((done, total)) => CommandError::Rebuilding { done, total },
+            None => CommandError::UnknownCart(cart),
+        })
+    }
+
+    /// As [`Self::load_cart`]; says whether there is such a cart.
+    pub(super) fn load_document(
+        &mut self,
+        reads: &dyn Reads,
+        cart: CartId,
+    ) -> Result<bool, StorageError> {
+        if self.carts.contains_key(&cart) {
+            return Ok(true);
         }
-        let mut document = CartDocument::open(cart, 0).map_err(DocumentError::from)?;
+        let changes = self.changes_of_cart(reads, cart)?;
+        let Ok(mut document) = CartDocument::open(cart, 0) else { return Ok(false) };
+        if changes.is_empty() {
+            return Ok(false);
+        }
         for change in changes {
             // What the gate refuses is left out, on every replica: one bad change of one device
             // must not lock the others out of a cart.
             let _refused_or_not = document.apply_remote(&change.raw, &change.author);
         }
         self.keep_cart(cart, document);
-        Ok(())
+        Ok(true)
     }
 
     fn keep_cart(&mut self, cart: CartId, document: CartDocument) {
@@ -177,7 +233,9 @@ impl Replica {
                 self.carts.remove(&oldest);
             }
         }
-        self.carts.insert(cart, OpenCart { document, view: None, last_used: self.uses });
+        let (paid, whole) = (Vec::new(), true);
+        let open = OpenCart { document, view: None, paid, whole, last_used: self.uses };
+        self.carts.insert(cart, open);
     }
 
     fn cart_in_memory(&mut self, cart: CartId) -> Result<&mut OpenCart, CommandError> {

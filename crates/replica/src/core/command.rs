@@ -3,7 +3,7 @@
 use pos_core::books::BooksError;
 use pos_core::business_date::{BusinessDate, WallTime};
 use pos_core::cart::{CartCommand, CartError, CartView};
-use pos_core::ids::{CartId, IdempotencyKey, OperatorId, RecordId, RegisterId};
+use pos_core::ids::{CartId, CustomerId, IdempotencyKey, OperatorId, RecordId, RegisterId};
 use pos_core::money::Money;
 use pos_core::money::MoneyError;
 use pos_core::price_book::ProductFields;
@@ -15,6 +15,7 @@ use pos_core::report::{ReportError, ZReport};
 use pos_core::sale::SaleError;
 use pos_core::store::StoreSettings;
 use pos_core::tender::Tendered;
+use pos_core::text::TextError;
 use pos_core::till::CashMovementKind;
 use pos_core::transaction::{ReceiptNumber, SaleTransaction, TenderKind};
 use thiserror::Error;
@@ -23,7 +24,10 @@ use super::codec::CodecError;
 use super::durable::Durable;
 use super::refunds::RefundCommand;
 use super::roster::RosterRecord;
-use crate::documents::{ApplyError, ApplyFault, CartEditError, StockError};
+use crate::documents::{
+    ApplyError, ApplyFault, CartEditError, CustomerEdit, CustomerEditError, CustomerView,
+    StockError,
+};
 use crate::storage::StorageError;
 
 /// When something is handled: the shell's clocks.
@@ -122,6 +126,15 @@ pub enum Command {
         /// When the sale took place, if not now (a replay).
         wall_time: Option<WallTime>,
     },
+    /// Adds a customer, with the fields that are known.
+    CreateCustomer(Vec<CustomerEdit>),
+    /// Changes fields of a customer; those another till changes at the same time stay.
+    EditCustomer {
+        /// The customer.
+        customer: CustomerId,
+        /// What is changed.
+        edits: Vec<CustomerEdit>,
+    },
     /// Pays back goods by the receipt they were bought with.
     Refund(Box<RefundCommand>),
     /// Adds or revokes a device. Only a manager's device may; another's is refused here, and kept
@@ -151,6 +164,8 @@ pub enum Outcome {
     CartOpened(CartId),
     /// The cart as it is now. On the own screen at once; durable a moment later.
     CartEdited(Box<CartView>),
+    /// The customer as it is now, on disk.
+    CustomerSaved(Box<Durable<CustomerView>>),
     /// The sale or return is on disk: paid.
     Completed(Box<Durable<Completed>>),
     /// The command had been answered before with this record; nothing was done again.
@@ -221,6 +236,24 @@ pub enum CommandError {
         /// The transaction that paid it.
         by: RecordId,
     },
+    /// A remainder is not put aside: it waits by itself.
+    #[error("these lines were added while their cart was paid: pay them, or give them up")]
+    RemainderStays,
+    /// What was paid of the cart is not known in full yet.
+    #[error(
+        "the till that was paid for this cart has not sent all of it yet: these lines may be paid \
+         already. Wait until it is connected, or give them up and ring them up anew"
+    )]
+    RemainderWaits,
+    /// There is no such customer here.
+    #[error("there is no customer {0} on this till")]
+    UnknownCustomer(CustomerId),
+    /// A field of a customer cannot be kept.
+    #[error(transparent)]
+    Customer(#[from] CustomerEditError),
+    /// A text cannot be kept.
+    #[error(transparent)]
+    Text(#[from] TextError),
     /// No such transaction here.
     #[error("there is no transaction {0} on this till")]
     UnknownTransaction(RecordId),

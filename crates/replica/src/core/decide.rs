@@ -2,7 +2,7 @@
 
 use pos_core::business_date::BusinessDate;
 use pos_core::cart::{CartCommand, CartStatus};
-use pos_core::ids::{CartId, IdempotencyKey, OperatorId, RecordId, RegisterId};
+use pos_core::ids::{CartId, CustomerId, IdempotencyKey, OperatorId, RecordId, RegisterId};
 use pos_core::money::Money;
 use pos_core::price_book::{EditNumber, ProductFields};
 use pos_core::product::Sku;
@@ -20,8 +20,10 @@ use super::effect::{CommandId, Effect};
 use super::entry::{Entry, EntryId, Lane, OpClass, OpDraft};
 use super::identity::store_id;
 use super::keys;
+use super::refunds::RefundCommand;
 use super::replica::Replica;
 use super::roster::{Role, RosterRecord};
+use crate::documents::CustomerEdit;
 use crate::limits;
 use crate::storage::{Ordinal, Reads, Room, StorageError, Stream};
 
@@ -62,8 +64,10 @@ impl Replica {
         if self.waiting.len() >= limits::AWAITING_FLUSH_MAX {
             return Err(CommandError::TooManyWaiting(self.waiting.len()));
         }
-        let begins_something =
-            matches!(command, Command::OpenCart { .. } | Command::EditProducts(_));
+        let begins_something = matches!(
+            command,
+            Command::OpenCart { .. } | Command::EditProducts(_) | Command::CreateCustomer(_)
+        );
         if begins_something && self.room == Room::Scarce {
             return Err(CommandError::DiskFull);
         }
@@ -118,16 +122,15 @@ impl Replica {
                 self.record(reads, at, &record)
             }
             complete @ Command::CompleteCart { .. } => self.complete(reads, at, complete),
-            Command::Refund(refund) => {
-                if let Some(key) = &refund.idempotency_key
-                    && let Some(first) = self.answered(reads, key)?
-                {
-                    return self.repeat_sale(reads, first);
-                }
-                let (completed, ordinal) = self.refund(reads, at, *refund)?;
-                let outcome = Outcome::Completed(Box::new(Durable::confirmed(completed)));
-                Ok(Answer::WhenDurable(ordinal, outcome))
+            Command::CreateCustomer(edits) => {
+                let customer = self.new_customer(reads, at)?;
+                self.save_customer(reads, at, customer, edits)
             }
+            Command::EditCustomer { customer, edits } => {
+                self.customer(reads, customer)?;
+                self.save_customer(reads, at, customer, edits)
+            }
+            Command::Refund(refund) => self.pay_back(reads, at, *refund),
             Command::ChangeRoster(record) => self.change_roster(reads, at, &record),
             Command::Record(record) => {
                 if let Some(key) = record.idempotency_key()
@@ -174,6 +177,37 @@ impl Replica {
         let (id, ordinal) = self.append_own(reads, at, Lane::Ledger, Vec::new(), vec![op])?;
         self.effect(Effect::Flush(Stream::OwnLedger));
         Ok(Answer::WhenDurable(ordinal, Outcome::Recorded(Durable::confirmed(id))))
+    }
+
+    fn pay_back(
+        &mut self,
+        reads: &dyn Reads,
+        at: Moment,
+        refund: RefundCommand,
+    ) -> Result<Answer, CommandError> {
+        if let Some(key) = &refund.idempotency_key
+            && let Some(first) = self.answered(reads, key)?
+        {
+            return self.repeat_sale(reads, first);
+        }
+        let (completed, ordinal) = self.refund(reads, at, refund)?;
+        let outcome = Outcome::Completed(Box::new(Durable::confirmed(completed)));
+        Ok(Answer::WhenDurable(ordinal, outcome))
+    }
+
+    fn save_customer(
+        &mut self,
+        reads: &dyn Reads,
+        at: Moment,
+        customer: CustomerId,
+        edits: Vec<CustomerEdit>,
+    ) -> Result<Answer, CommandError> {
+        let saved = self.edit_customer(reads, at, customer, edits)?;
+        let view = Box::new(Durable::confirmed(self.customer(reads, customer)?));
+        Ok(match saved {
+            Some(ordinal) => Answer::WhenDurable(ordinal, Outcome::CustomerSaved(view)),
+            None => Answer::Now(Outcome::CustomerSaved(view)),
+        })
     }
 
     /// Writes one record and answers with its id.
@@ -337,13 +371,15 @@ impl Replica {
         self.refuse_closed(reads, cart)?;
         let (shift, business_date) = self.shift_and_date(&register)?;
         self.settings()?;
-        self.load_cart(reads, cart)?;
+        let target = self.cart_target(reads, cart)?;
+        let remainder = self.remainder_to_pay(reads, cart, &target)?;
+        self.load_cart(reads, target.document)?;
         let receipt_counter = self.last_receipt(&register).saturating_add(1);
         let deps = tenders.iter().filter_map(|tender| tender.payment_id).collect();
         let settings = self.books.settings().ok_or(CommandError::NoStore)?;
-        let open = self.carts.get_mut(&cart).ok_or(CommandError::UnknownCart(cart))?;
+        let open = self.carts.get_mut(&target.document).ok_or(CommandError::UnknownCart(cart))?;
         let cart_heads = open.heads();
-        let view = open.view();
+        let view = remainder.as_ref().unwrap_or_else(|| open.view());
         if view.status == CartStatus::Abandoned {
             return Err(CommandError::UnknownCart(cart));
         }

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use pos_core::ids::CartId;
 
 use super::command::CommandError;
-use super::keys;
 use super::replica::Replica;
 use crate::documents::DocumentId;
 use crate::storage::Reads;
@@ -84,21 +83,28 @@ impl Replica {
         Digest::of(&hasher)
     }
 
-    /// The heads of every open cart.
+    /// The heads of every open cart, remainder and customer.
     fn document_heads(
         &mut self,
         reads: &dyn Reads,
     ) -> Result<BTreeMap<DocumentId, Vec<[u8; 32]>>, CommandError> {
         let mut heads = BTreeMap::new();
-        for (key, _) in self.overlay.list(reads, keys::OPEN_CARTS, usize::MAX)? {
-            let bytes = key.get(keys::OPEN_CARTS.len()..).unwrap_or_default();
-            let Ok(bytes) = <[u8; 16]>::try_from(bytes) else { continue };
-            let cart = CartId::from_bytes(bytes);
-            self.load_cart(reads, cart)?;
-            let Some(open) = self.carts.get_mut(&cart) else { continue };
+        // A paid cart stands here, under the name of what is left of it, only if something is.
+        let remainders = self.remainders(reads)?.into_iter();
+        let mut carts: Vec<(CartId, CartId)> =
+            remainders.map(|(target, view)| (target.document, view.id)).collect();
+        for cart in self.carts_listed(reads)? {
+            if self.cart_closed(reads, cart)?.is_none() {
+                carts.push((cart, cart));
+            }
+        }
+        for (document, cart) in carts {
+            self.load_cart(reads, document)?;
+            let Some(open) = self.carts.get_mut(&document) else { continue };
             let of_cart = open.heads().iter().map(|head| *head.as_bytes()).collect();
             heads.insert(DocumentId::cart(cart, 0), of_cart);
         }
+        heads.extend(self.customer_heads(reads)?);
         Ok(heads)
     }
 }

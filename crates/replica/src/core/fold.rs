@@ -1,6 +1,8 @@
 //! Folding one entry into everything that is derived from entries. The one path for own entries,
 //! received ones and rebuilds; its result does not depend on the order entries come in.
 
+use std::collections::BTreeSet;
+
 use pos_core::books::RecordMeta;
 use pos_core::ids::{CartId, RecordId};
 use pos_core::record::Record;
@@ -13,6 +15,7 @@ use super::feeds::FeedState;
 use super::keys;
 use super::kinds;
 use super::life::IncarnationOpened;
+use super::remainder::{Closing, encode_links};
 use super::replica::Replica;
 use super::roster::RosterRecord;
 use super::verdict::{HeldBack, Verdict, is_roster, judge};
@@ -211,7 +214,7 @@ impl Replica {
         let counted_here = stream == Stream::OwnLedger && self.rebuild.is_none();
         match record {
             Record::TransactionCompleted(sale) => {
-                self.close_cart(reads, sale.cart, id)?;
+                self.close_cart(reads, sale, id)?;
                 let receipt = keys::receipt(&sale.register, sale.receipt_counter, id);
                 self.overlay.put(receipt, Vec::new());
                 for returned in sale.items.iter().filter_map(|item| item.returns) {
@@ -227,18 +230,18 @@ impl Replica {
         Ok(())
     }
 
-    /// A sale that names a cart closes it, for ever.
+    /// A sale that names a cart closes it, for ever. What of the cart it did not see stays.
     fn close_cart(
         &mut self,
         reads: &dyn Reads,
-        cart: CartId,
+        sale: &SaleTransaction,
         by: RecordId,
     ) -> Result<(), StorageError> {
-        self.overlay.put(keys::cart_closed_by(cart, by), Vec::new());
-        self.overlay.remove_all(reads, &keys::open_cart(cart))?;
-        let document = DocumentId::cart(cart, 0).to_bytes();
-        self.overlay.remove_all(reads, &keys::document(&document))?;
-        self.carts.remove(&cart);
+        let wanted = sale.cart_heads.iter().map(|head| *head.as_bytes()).collect();
+        let closing = Closing { wanted, places: Vec::new() };
+        self.overlay.put(keys::cart_closed_by(sale.cart, by), closing.encode());
+        self.carts.remove(&sale.cart);
+        self.settle_closed(reads, sale.cart, BTreeSet::new())?;
         Ok(())
     }
 
@@ -258,20 +261,35 @@ impl Replica {
         raw: &[u8],
     ) -> Result<(), StorageError> {
         let header = entry.header();
-        if let Some(cart) = cart_of(document) {
-            if self.cart_closed(reads, cart)?.is_some() {
+        let bytes = document.to_bytes();
+        let row = keys::document_change(&bytes, stream, ordinal);
+        match (document.kind(), cart_of(document)) {
+            (DocumentKind::Cart, Some(cart)) => {
+                let links = documents::links(raw);
+                self.overlay.put(row, links.as_ref().map(encode_links).unwrap_or_default());
+                self.overlay.put(keys::open_cart(cart), Vec::new());
+                if !self.writing {
+                    self.offer_change(cart, entry, raw);
+                }
+                let closed_with = self.closings(reads, cart)?;
+                let paid = links.is_some_and(|links| {
+                    closed_with.iter().any(|(_, closing)| closing.wanted.contains(&links.hash))
+                });
+                if paid {
+                    self.settle_closed(reads, cart, BTreeSet::new())?;
+                }
                 return Ok(());
             }
-            self.overlay.put(keys::open_cart(cart), Vec::new());
-            if !self.writing {
-                self.offer_change(cart, entry, raw);
+            (DocumentKind::Customer, _) => {
+                self.overlay.put(row, Vec::new());
+                return self.apply_customer(reads, entry, document, raw);
             }
+            (DocumentKind::StockCounters, _) if stream == Stream::OwnFloor => {
+                self.note_published(reads, header)?;
+            }
+            (DocumentKind::Cart | DocumentKind::StockCounters, _) => {}
         }
-        if document.kind() == DocumentKind::StockCounters && stream == Stream::OwnFloor {
-            self.note_published(reads, header)?;
-        }
-        let key = keys::document_change(&document.to_bytes(), stream, ordinal);
-        self.overlay.put(key, Vec::new());
+        self.overlay.put(row, Vec::new());
         Ok(())
     }
 
@@ -339,6 +357,14 @@ fn cart_of(document: DocumentId) -> Option<CartId> {
     (document.kind() == DocumentKind::Cart).then(|| CartId::from_bytes(*key))
 }
 
+/// The class of a change of such a document: a customer is a person's, and may be erased.
+pub(super) const fn class_of_change(kind: DocumentKind) -> OpClass {
+    match kind {
+        DocumentKind::Customer => OpClass::Personal,
+        DocumentKind::Cart | DocumentKind::StockCounters => OpClass::Change,
+    }
+}
+
 /// What each op of an entry means, or why one cannot be read: then none applies.
 pub(super) fn read_ops(entry: &Entry) -> Result<Vec<(RecordId, Meaning<'_>)>, HeldBack> {
     let mut meanings = Vec::with_capacity(entry.header().ops.len());
@@ -362,10 +388,10 @@ pub(super) fn read_ops(entry: &Entry) -> Result<Vec<(RecordId, Meaning<'_>)>, He
             kinds::DOCUMENT_CHANGE => {
                 let document = DocumentId::from_bytes(&op.subject).ok_or_else(unreadable)?;
                 let author = entry.header().feed.device;
-                let lane_fits = document.kind() == DocumentKind::Customer
-                    || entry.header().feed.lane == Lane::Floor;
-                if op.class != OpClass::Change || !lane_fits || !document.admits(author.as_bytes())
-                {
+                let lane_fits = in_ledger == (document.kind() == DocumentKind::Customer);
+                let alone = entry.header().ops.iter().all(|op| op.kind == kinds::DOCUMENT_CHANGE);
+                let class_fits = op.class == class_of_change(document.kind());
+                if !class_fits || !alone || !lane_fits || !document.admits(author.as_bytes()) {
                     return Err(unreadable());
                 }
                 Meaning::Change { document, raw: body }

@@ -6,19 +6,21 @@
 //! e entry id                                 stream u8, ordinal u64: where a Ledger entry is
 //! f feed                                     its heads: seq u64 + id, one or (forked) more
 //! k idempotency key                          the entry that answered it
-//! c cart, entry id                           the cart is closed by this entry
+//! c cart, entry id                           the cart is closed by this entry: what of it is paid
 //! g transaction, entry id                    the entry returns lines of the transaction
-//! o cart                                     the cart is open
-//! d document, stream u8, ordinal u64         a change of the document
+//! o cart                                     the cart is open, or something in it is not paid
+//! d document, stream u8, ordinal u64         a change of the document; of a cart, its links
 //! l register, counter u64, entry id          a receipt
 //! t entry id                                 a record of the roster
 //! i device, counter u32, nonce, entry id     the life sealed by this entry: its end as sealed
 //! v entry id                                 why it is kept aside
 //! p SKU (none: the settings)                 edit number u64, entry id: the last edit
 //! w feed, seq / 64 as u64                    where the entries of these numbers are: `places`
+//! u 0, customer                              a customer as it stands
+//! u 1 or 2, folded text, 0, customer         a customer's name; what it is found by
 //! ```
 
-use pos_core::ids::{CartId, DeviceId, IdempotencyKey, RegisterId};
+use pos_core::ids::{CartId, CustomerId, DeviceId, IdempotencyKey, RegisterId};
 use pos_core::product::Sku;
 
 use super::entry::EntryId;
@@ -35,6 +37,7 @@ pub(crate) const SEALS: &[u8] = b"i";
 pub(crate) const REFUNDS: &[u8] = b"g";
 pub(crate) const CLOSINGS: &[u8] = b"c";
 pub(crate) const DOCUMENTS: &[u8] = b"d";
+pub(crate) const CUSTOMERS: &[u8] = b"u\0";
 
 fn key(letter: u8, parts: &[&[u8]]) -> Vec<u8> {
     let mut key = vec![letter];
@@ -147,6 +150,22 @@ pub(crate) fn parse_edit(value: &[u8]) -> Option<(u64, EntryId)> {
 
 pub(crate) fn feed_places(feed: FeedId, row: u64) -> Vec<u8> {
     key(b'w', &[&feed.to_key(), &row.to_be_bytes()])
+}
+
+pub(crate) fn customer(customer: CustomerId) -> Vec<u8> {
+    key(b'u', &[&[0], customer.as_bytes()])
+}
+
+/// Customers whose name, or (`terms`) whatever they are found by, begins with `folded`.
+pub(crate) fn customers_by(terms: bool, folded: &str) -> Vec<u8> {
+    key(b'u', &[&[1 + u8::from(terms)], folded.as_bytes()])
+}
+
+pub(crate) fn customer_by(terms: bool, folded: &str, customer: CustomerId) -> Vec<u8> {
+    let mut key = customers_by(terms, folded);
+    key.push(0);
+    key.extend_from_slice(customer.as_bytes());
+    key
 }
 
 /// The entry id a key ends with.

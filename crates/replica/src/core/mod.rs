@@ -4,9 +4,11 @@
 //! Read [`Entry`] (what is signed), [`Replica`] (what handles inputs) and [`Effect`] (what it asks
 //! for), in that order.
 
+mod audit;
 mod carts;
 mod codec;
 mod command;
+mod customers;
 mod decide;
 mod digest;
 mod durable;
@@ -27,6 +29,7 @@ mod places;
 mod published;
 mod rebuild;
 mod refunds;
+mod remainder;
 mod replica;
 mod roster;
 mod share;
@@ -34,9 +37,11 @@ mod timing;
 mod verdict;
 mod write;
 
+pub use audit::{StockAudit, StockDifference};
 pub use codec::CodecError;
 pub(crate) use codec::Reader;
 pub use command::{Command, CommandError, Completed, DocumentError, Moment, Outcome};
+pub use customers::CustomerSummary;
 pub use digest::Digest;
 pub use durable::Durable;
 pub use effect::{Alarm, CommandId, Effect, Input};
@@ -50,6 +55,7 @@ pub use identity::{DeviceKey, FeedId, Incarnation, store_id};
 pub use ingest::{IngestError, Ingested};
 pub use life::{FeedEnd, IncarnationOpened, Seal};
 pub use refunds::RefundCommand;
+pub use remainder::Remainder;
 pub use replica::{Identity, Replica};
 pub use roster::{Cut, Role, Roster, RosterEntry, RosterRecord, Standing};
 pub use share::{Cursor, Held, Run};

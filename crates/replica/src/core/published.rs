@@ -193,7 +193,7 @@ impl Replica {
     }
 
     /// The entry in a frame; none where the frame is damaged, which is told elsewhere.
-    fn entry_at(
+    pub(super) fn entry_at(
         &self,
         reads: &dyn Reads,
         stream: Stream,
@@ -242,11 +242,11 @@ pub(super) struct StoredChange {
     pub(super) raw: Vec<u8>,
     pub(super) author: Author,
     /// Lamport time and id of the entry.
-    order: (u64, EntryId),
+    pub(super) order: (u64, EntryId),
 }
 
 /// The changes of `document` that an entry carries.
-fn changes_in(entry: &Entry, document: DocumentId) -> Vec<StoredChange> {
+pub(super) fn changes_in(entry: &Entry, document: DocumentId) -> Vec<StoredChange> {
     let feed = entry.header().feed;
     let author = Author::new(feed.device.as_bytes(), &feed.incarnation.to_bytes());
     let order = (entry.header().lamport, entry.id());

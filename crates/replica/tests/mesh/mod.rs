@@ -4,16 +4,16 @@
 use std::collections::BTreeMap;
 
 use pos_core::business_date::BusinessDate;
-use pos_core::cart::{CartCommand, Direction};
+use pos_core::cart::{CartCommand, CartView, Direction};
 use pos_core::ids::{CartId, DeviceId, RegisterId, StoreId};
 use pos_core::price_book::ProductFields;
 use pos_core::product::Sku;
 use pos_core::record::Record;
 use pos_core::tender::Tendered;
 use replica::core::{
-    Command, CommandError, Completed, Cut, Digest, Entry, EntryDraft, EntryId, Exception, FeedId,
-    HeldBack, Identity, Incarnation, IngestError, Lane, OpClass, OpDraft, Outcome, Role,
-    RosterRecord,
+    Command, CommandError, Completed, CustomerSummary, Cut, Digest, Entry, EntryDraft, EntryId,
+    Exception, FeedId, HeldBack, Identity, Incarnation, IngestError, Lane, OpClass, OpDraft,
+    Outcome, Role, RosterRecord,
 };
 use replica::memory::MemoryStorage;
 use replica::node::Node;
@@ -33,6 +33,9 @@ pub(crate) struct Summary {
     pub(crate) kept_aside: Vec<(EntryId, HeldBack)>,
     pub(crate) exceptions: Vec<Exception>,
     pub(crate) open: Vec<CartId>,
+    /// The open carts and remainders with what their lines hold.
+    pub(crate) carts: Vec<CartView>,
+    pub(crate) customers: Vec<CustomerSummary>,
 }
 
 pub(crate) fn register_of(device: u8) -> RegisterId {
@@ -246,9 +249,13 @@ pub(crate) fn summary(till: &mut Till) -> Summary {
     let meaning = till.query(|replica, disk| replica.meaning_digest(disk)).unwrap();
     let exceptions = till.query(|replica, disk| replica.exceptions(disk)).unwrap();
     let open = till.query(|replica, disk| replica.open_carts(disk)).unwrap();
-    let mut open: Vec<CartId> = open.into_iter().map(|view| view.id).collect();
-    open.sort_unstable();
-    Summary { held, meaning, stock, kept_aside, exceptions, open }
+    let mut carts = open;
+    carts.sort_by_key(|view| view.id);
+    let open = carts.iter().map(|view| view.id).collect();
+    let customers = till.query(|replica, disk| replica.customers(disk, "", 200)).unwrap();
+    let audit = till.query(|replica, disk| replica.audit_stock(disk)).unwrap();
+    assert_eq!(audit.differences, vec![], "{audit:?}");
+    Summary { held, meaning, stock, kept_aside, exceptions, open, carts, customers }
 }
 
 /// The same disk again, byte for byte in what counts, with its map or without.

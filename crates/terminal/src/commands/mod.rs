@@ -1,5 +1,6 @@
 //! The commands: each takes what was typed, works the till, and says what came of it.
 
+mod customer;
 mod import;
 mod init;
 mod replay;
@@ -60,7 +61,9 @@ fn work(context: &mut Context<'_>, command: Command) -> Result<(), TerminalError
         Command::Init(arguments) => init::run(context, &arguments),
         Command::Import(Import::Products { file, strict }) => import::run(context, &file, strict),
         Command::Sell(arguments) => sell::run(context, &arguments),
-        Command::Carts => sell::carts(context),
+        Command::Carts { give_up: None } => sell::carts(context),
+        Command::Carts { give_up: Some(cart) } => sell::give_up(context, &cart),
+        Command::Customer(arguments) => customer::run(context, &arguments),
         Command::Shift(arguments) => shift::run(context, &arguments),
         Command::Replay(arguments) => replay::run(context, &arguments),
         Command::Report(arguments) => report::run(context, &arguments),
@@ -174,7 +177,7 @@ fn in_words(alarm: &Alarm) -> String {
             format!("the index is rebuilt from the journal ({reason}); nothing is lost")
         }
         Alarm::ChangeRefused { entry, reason } => {
-            format!("a change of a cart was refused ({reason}), entry {entry}")
+            format!("a change of a cart or customer was refused ({reason}), entry {entry}")
         }
     }
 }

@@ -11,10 +11,11 @@ use pos_core::quantity::Quantity;
 use pos_core::receipt::ReceiptEdition;
 use pos_core::tender::Tendered;
 use pos_core::unit_price::UnitPrice;
-use replica::core::{CommandError, Completed};
+use replica::core::{CommandError, Completed, Remainder};
 use replica::storage::Storage;
 use serde_json::{Value, json};
 
+use super::customer::{name_of, named};
 use super::{Context, parse_amount, parse_operator, parse_register, today};
 use crate::cli::Sell;
 use crate::error::TerminalError;
@@ -31,7 +32,8 @@ pub(super) fn run(context: &mut Context<'_>, typed: &Sell) -> Result<(), Termina
     }
     context.with_till(|context, till| {
         // A sale does not wait for a rebuild of the index, unless the rebuild is what it needs.
-        let needs_index = typed.key.is_some() || typed.cart.is_some() || !knows_all(till, typed);
+        let named = typed.key.is_some() || typed.cart.is_some() || typed.customer.is_some();
+        let needs_index = named || !knows_all(till, typed);
         if needs_index {
             context.finish_rebuild(till);
         }
@@ -71,8 +73,13 @@ fn sell<S: Storage>(till: &mut Till<S>, typed: &Sell) -> Result<Paid, TerminalEr
         let date = today(till)?;
         till.start_shift(&register, date, Money::zero(currency), &operator)?;
     }
+    let customer = typed.customer.as_deref().map(|who| named(till, who)).transpose()?;
     let (view, is_new) = take_cart(till, typed, &operator)?;
     let cart = view.id;
+    let view = match customer {
+        Some(_) => till.edit_cart(cart, CartCommand::SetCustomer { customer })?,
+        None => view,
+    };
     let result = ring_up(till, typed, view, items)
         .and_then(|view| pay(till, typed, &view, &register, &operator, cash, key.as_ref()));
     match result {
@@ -110,6 +117,18 @@ fn sold_before<S: Storage>(
     Ok(Some(till.complete(payment)?))
 }
 
+/// A cart whose id begins so, and how many there are.
+fn find_cart<S: Storage>(
+    till: &mut Till<S>,
+    wanted: &str,
+) -> Result<(Option<CartView>, usize), TerminalError> {
+    let wanted = wanted.to_lowercase();
+    let mut found = till.open_carts()?;
+    found.retain(|cart| cart.id.to_string().starts_with(&wanted));
+    let count = found.len();
+    Ok((found.pop(), count))
+}
+
 /// The cart to go on with, or a new one.
 fn take_cart<S: Storage>(
     till: &mut Till<S>,
@@ -120,11 +139,8 @@ fn take_cart<S: Storage>(
         let cart = till.open_cart(&typed.label, operator)?;
         return Ok((till.cart(cart)?, true));
     };
-    let wanted = wanted.to_lowercase();
-    let mut found = till.open_carts()?;
-    found.retain(|cart| cart.id.to_string().starts_with(&wanted));
-    let count = found.len();
-    match (found.pop(), count) {
+    let (found, count) = find_cart(till, wanted)?;
+    match (found, count) {
         (Some(cart), 1) if cart.status == CartStatus::Suspended => {
             Ok((till.edit_cart(cart.id, CartCommand::Retrieve)?, false))
         }
@@ -212,33 +228,88 @@ fn sale_json(done: &Completed, repeated: bool, text: &str) -> Result<Value, Term
     Ok(answer)
 }
 
+/// `tillmesh carts --give-up`
+pub(super) fn give_up(context: &mut Context<'_>, wanted: &str) -> Result<(), TerminalError> {
+    context.with_whole_till(|context, till| {
+        let cart = match find_cart(till, wanted)? {
+            (Some(cart), 1) => cart,
+            (Some(_), count) => {
+                let text = format!("{count} carts begin with {wanted}: type more of the id");
+                return Err(TerminalError::Usage(text));
+            }
+            (None, _) => {
+                let text = format!("no open cart begins with {wanted}: see `tillmesh carts`");
+                return Err(TerminalError::Nothing(text));
+            }
+        };
+        till.edit_cart(cart.id, CartCommand::Abandon)?;
+        let id = cart.id.to_string();
+        context.output.answer(&json!({"cart": id, "state": "given up"}), || {
+            format!("Cart {} is given up.", short(cart.id))
+        })
+    })
+}
+
+/// Where a cart stands, in words.
+fn state_of(cart: &CartView, remainder: Option<&Remainder>) -> String {
+    match remainder {
+        Some(Remainder { receipt, waits, .. }) => {
+            let paid_on = receipt.as_ref().map_or_else(
+                || "was paid".to_owned(),
+                |receipt| format!("was paid on {} ({receipt})", receipt.register()),
+            );
+            let waits = if *waits { "; waits for news of what was paid" } else { "" };
+            format!("added while the cart {paid_on}{waits}")
+        }
+        None if cart.status == CartStatus::Suspended => "suspended".to_owned(),
+        None => "open".to_owned(),
+    }
+}
+
 /// The carts that are neither paid nor given up.
 pub(super) fn carts(context: &mut Context<'_>) -> Result<(), TerminalError> {
     context.with_whole_till(|context, till| {
         let carts = till.open_carts()?;
-        let settings = till.settings()?;
         let mut rows = Vec::new();
-        let mut shown = table(["cart", "label", "operator", "lines", "total", "state"], &[3, 4]);
+        let header = ["cart", "label", "customer", "operator", "lines", "total", "state"];
+        let mut shown = table(header, &[4, 5]);
         for cart in &carts {
-            let total = pos_core::sale::quote(cart, settings)?.total;
+            let total = pos_core::sale::quote(cart, till.settings()?)?.total;
             let lines = cart.live_lines().count();
-            let state = if cart.status == CartStatus::Suspended { "suspended" } else { "open" };
+            let remainder = till.remainder(cart.id)?;
+            let state = state_of(cart, remainder.as_ref());
+            let customer = match cart.customer {
+                Some(customer) => Some(name_of(till, customer)?),
+                None => None,
+            };
+            let remainder = remainder.map(|remainder| {
+                json!({
+                    "of": remainder.of.to_string(),
+                    "paid_by": remainder.paid_by.to_string(),
+                    "receipt": remainder.receipt.map(|receipt| receipt.to_string()),
+                    "waits": remainder.waits,
+                })
+            });
             rows.push(json!({
                 "cart": cart.id.to_string(),
                 "label": cart.label,
+                "customer": cart.customer.map(|customer| customer.to_string()),
+                "customer_name": customer,
                 "operator": cart.operator.as_str(),
                 "lines": lines,
                 "total": amount(total),
                 "currency": total.currency().code(),
                 "state": state,
+                "remainder": remainder,
             }));
             shown.add_row([
                 short(cart.id),
                 cart.label.clone(),
+                customer.unwrap_or_default(),
                 cart.operator.to_string(),
                 lines.to_string(),
                 grouped(total),
-                state.to_owned(),
+                state,
             ]);
         }
         context.output.answer(&json!({ "carts": rows }), || {

@@ -35,6 +35,13 @@ fn status(
     };
     let exceptions = till.node().query(|replica, storage| replica.exceptions(storage))?;
     let exceptions: Vec<String> = exceptions.iter().map(ToString::to_string).collect();
+    let stock = till.node().query(|replica, storage| replica.audit_stock(storage))?;
+    let stock = json!({
+        "products": stock.products,
+        "unpublished_entries": stock.unpublished,
+        "left_out": stock.left_out.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "differences": stock.differences.iter().map(|difference| difference.sku.as_str()).collect::<Vec<_>>(),
+    });
     let replica = till.replica();
     let (settings, books) = (replica.settings()?, replica.books());
     let storage = till.storage();
@@ -78,6 +85,7 @@ fn status(
         },
         "network": network,
         "damage": damage(replica),
+        "stock_counters": stock,
         "kept_aside": replica.held_back().count(),
         "exceptions": exceptions,
         "room": room,
@@ -200,6 +208,7 @@ fn text(status: &Value) -> String {
             format!("{damage} places: run `tillmesh verify`")
         },
     );
+    row("stock counters", stock_text(status));
     for exception in list("/exceptions").into_iter().flatten() {
         row("exception", exception.as_str().unwrap_or_default().to_owned());
     }
@@ -207,6 +216,23 @@ fn text(status: &Value) -> String {
         row("entries kept aside", at("/kept_aside"));
     }
     table.to_string()
+}
+
+fn stock_text(status: &Value) -> String {
+    let count = |name: &str| {
+        let found = status.pointer(&format!("/stock_counters/{name}"));
+        found.and_then(Value::as_array).map_or(0, Vec::len)
+    };
+    let mut text = match count("differences") {
+        0 => "agree with the books".to_owned(),
+        differences => {
+            format!("differ from the books in {differences} products: `tillmesh verify`")
+        }
+    };
+    if count("left_out") > 0 {
+        text = format!("{text} ({} devices not compared)", count("left_out"));
+    }
+    text
 }
 
 fn register_text(register: &Value) -> String {

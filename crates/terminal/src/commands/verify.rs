@@ -42,6 +42,8 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<(), TerminalError> {
         "signatures": result.signatures,
         "transactions": result.transactions,
         "products": result.products,
+        "unpublished_entries": result.unpublished,
+        "stock_left_out": result.stock_left_out,
         "findings": result.findings,
     });
     context.output.answer(&answer, || text(&result))?;
@@ -72,6 +74,12 @@ fn text(result: &Verification) -> String {
     }
     if result.findings.len() > SHOWN {
         text.push_str("\n- … and more: --json lists all of them");
+    }
+    for device in &result.stock_left_out {
+        let device: String = device.chars().take(16).collect();
+        text.push_str("\nThe stock counters of device ");
+        text.push_str(&device);
+        text.push_str(" are not compared: its entries are not all here.");
     }
     if result.passed() {
         text.push_str("\nEvery record is whole, signed, chained and adds up.");

@@ -40,6 +40,7 @@ const CRATES: [Allowed; 6] = [
             "rustix",
             "rustls",
             "serde",
+            "sha2",
             "sled",
             "socket2",
             "thiserror",
