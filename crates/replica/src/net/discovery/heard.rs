@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use mdns_sd::{ResolvedService, ScopedIp};
 
 use super::limits::KEPT_MAX;
-use crate::contacts::announcement::{Announcement, Beacon, Hint, Recogniser, Recognised};
+use crate::contacts::announcement::{Announcement, Beacon, Hint, Recognised, Recogniser};
 use crate::contacts::usable;
 use crate::limits::ANNOUNCED_ADDRESSES_MAX;
 
