@@ -118,10 +118,8 @@ pub(super) fn is_local_only(address: SocketAddr) -> bool {
 pub(super) struct Known {
     /// Somebody wrote it into the configuration.
     pub(super) configured: bool,
-    /// A peer told it.
-    pub(super) from_peer: bool,
-    /// The hub told it.
-    pub(super) from_hub: bool,
+    /// Who told it, [`Source::Peer`] or [`Source::Hub`], if anybody did.
+    pub(super) told: Option<Source>,
     /// When it was last heard on the local network, in milliseconds.
     pub(super) heard: Option<u64>,
     /// It was announced, and then that it leaves.
@@ -144,8 +142,7 @@ impl Known {
             _ if self.good > 0 => Source::Proven,
             _ if self.configured => Source::Configured,
             _ if self.heard.is_some() => Source::Announced,
-            _ if self.from_peer || !self.from_hub => Source::Peer,
-            _ => Source::Hub,
+            _ => self.told.unwrap_or(Source::Peer),
         }
     }
 

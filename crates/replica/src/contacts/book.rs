@@ -151,7 +151,7 @@ mod tests {
             known.heard = Some(0);
         }
         for last in 4..8 {
-            contact.admit(at(last), Claim::Told, |_| false, 0).unwrap().from_peer = true;
+            contact.admit(at(last), Claim::Told, |_| false, 0).unwrap().told = Some(Source::Peer);
         }
         contact
     }

@@ -8,7 +8,7 @@ use pos_core::ids::DeviceId;
 use super::announcement::{Announcement, Hint};
 use super::book::{Claim, Unit};
 use super::schedule;
-use super::{Contacts, DialFailure, Link, usable};
+use super::{Contacts, DialFailure, Link, Source, usable};
 use crate::limits::{
     ADDRESSES_PER_CONTACT_MAX, ANNOUNCED_ADDRESSES_MAX, CONFIGURED_ADDRESSES_MAX, FORGIVE_EVERY_MS,
     STEADY_LINK_MS, STRANGERS_MAX,
@@ -105,39 +105,47 @@ impl Contacts {
         device: DeviceId,
         addresses: &[SocketAddr],
     ) {
-        let near = self.is_near(from);
-        let addresses = addresses.iter().filter(|address| near || !address.ip().is_loopback());
-        for address in addresses.copied().take(ADDRESSES_PER_CONTACT_MAX) {
-            if let Some(known) = self.told(now_ms, device, address) {
-                known.from_peer = true;
-            }
-        }
+        self.told_by(now_ms, from, device, addresses, Source::Peer);
     }
 
     /// The hub told where `device` was last seen.
-    pub fn told_by_hub(&mut self, now_ms: u64, device: DeviceId, addresses: &[SocketAddr]) {
-        for address in addresses.iter().copied().take(ADDRESSES_PER_CONTACT_MAX) {
-            if let Some(known) = self.told(now_ms, device, address) {
-                known.from_hub = true;
-            }
+    pub fn told_by_hub(
+        &mut self,
+        now_ms: u64,
+        hub: DeviceId,
+        device: DeviceId,
+        addresses: &[SocketAddr],
+    ) {
+        self.told_by(now_ms, hub, device, addresses, Source::Hub);
+    }
+
+    fn told_by(
+        &mut self,
+        now_ms: u64,
+        from: DeviceId,
+        device: DeviceId,
+        addresses: &[SocketAddr],
+        by: Source,
+    ) {
+        let near = self.is_near(from);
+        let addresses = addresses.iter().filter(|address| near || !address.ip().is_loopback());
+        for address in addresses.copied().take(ADDRESSES_PER_CONTACT_MAX) {
+            self.told(now_ms, device, address, by);
         }
     }
 
-    fn told(
-        &mut self,
-        now_ms: u64,
-        device: DeviceId,
-        address: SocketAddr,
-    ) -> Option<&mut super::address::Known> {
+    fn told(&mut self, now_ms: u64, device: DeviceId, address: SocketAddr, by: Source) {
         // The interface of a link-local address is the teller's, not this machine's.
-        let address = usable(address).filter(|address| match address.ip() {
-            IpAddr::V4(_) => true,
-            IpAddr::V6(ip) => !ip.is_unicast_link_local(),
-        })?;
-        if !self.is_peer(device) {
-            return None;
+        let link_local = match address.ip() {
+            IpAddr::V4(_) => false,
+            IpAddr::V6(ip) => ip.is_unicast_link_local(),
+        };
+        let Some(address) = usable(address).filter(|_| !link_local && self.is_peer(device)) else {
+            return;
+        };
+        if let Some(known) = self.admit(Unit::Device(device), address, Claim::Told, now_ms) {
+            known.told = Some(known.told.map_or(by, |before| before.min(by)));
         }
-        self.admit(Unit::Device(device), address, Claim::Told, now_ms)
     }
 
     /// There is a connection to `device`, dialled by either side; `address` is where its endpoint

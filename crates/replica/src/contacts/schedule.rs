@@ -1,9 +1,10 @@
 //! Whom to dial when.
 //!
 //! Every address has its own pause, which doubles with each failure. Of one device one address is
-//! started at a time, half a second apart, the most trusted first. Devices take turns: the one that
+//! started at a time, half a second apart, what has worked first, hearsay in its turn. Devices take turns: the one that
 //! waited longest is next, so nobody's many addresses keep another device waiting for long.
 
+use core::cmp::Reverse;
 use core::net::{IpAddr, SocketAddr};
 
 use pos_core::ids::DeviceId;
@@ -127,8 +128,7 @@ impl Contacts {
                 let silent = known
                     .heard
                     .is_none_or(|heard| now_ms.saturating_sub(heard) >= ANNOUNCED_FORGET_MS);
-                let only_announced =
-                    known.source() == Source::Announced && !known.from_peer && !known.from_hub;
+                let only_announced = known.source() == Source::Announced && known.told.is_none();
                 !(only_announced && silent && known.failures > 0) || flights.contains_key(address)
             });
         }
@@ -168,14 +168,17 @@ impl Contacts {
         !self.flights.contains_key(&address) && !self.is_own_address(address)
     }
 
-    /// The address to try first of those that are due.
+    /// The address to try first of those that are due: proven and configured ones, and then what is
+    /// only said, in the order it fell due. Whoever makes up addresses waits behind those there are.
     fn first_address(&self, contact: &Contact, now_ms: u64) -> Option<SocketAddr> {
         let due = contact
             .addresses
             .iter()
             .filter(|(address, known)| known.not_before <= now_ms && self.is_free(**address));
         due.min_by_key(|(address, known)| {
-            (known.source(), core::cmp::Reverse(known.good), known.not_before, **address)
+            let source = known.source();
+            let sure = source.min(Source::Announced);
+            (sure, Reverse(known.good), known.not_before, source, **address)
         })
         .map(|(address, _)| *address)
     }

@@ -369,11 +369,7 @@ impl Worker {
     /// The library keeps every record it hears for as long as the record asks. A flood of made-up
     /// names must not fill this machine's memory.
     fn count_records(&mut self) {
-        let Ok(metrics) = self.shared.daemon().get_metrics() else { return };
-        let Ok(metrics) = metrics.recv_timeout(GOODBYE) else { return };
-        let cached = |name: &str| metrics.get(name).copied().unwrap_or(0);
-        let kinds = ["cached-ptr", "cached-srv", "cached-txt", "cached-addr", "cached-nsec"];
-        if kinds.iter().map(|kind| cached(kind)).sum::<i64>() > RECORDS_MAX {
+        if records(&self.shared.daemon()).is_some_and(|records| records > RECORDS_MAX) {
             self.start_afresh();
         }
     }
@@ -405,6 +401,13 @@ impl Worker {
     fn leave(&mut self) {
         say_goodbye(&self.shared.daemon());
     }
+}
+
+/// How many records the library remembers, if it answers.
+fn records(daemon: &ServiceDaemon) -> Option<i64> {
+    let metrics = daemon.get_metrics().ok()?.recv_timeout(GOODBYE).ok()?;
+    let kinds = ["cached-ptr", "cached-srv", "cached-txt", "cached-addr", "cached-nsec"];
+    Some(kinds.iter().filter_map(|kind| metrics.get(*kind)).sum())
 }
 
 /// Ends a thread of the library, which takes back what it announced.

@@ -90,7 +90,9 @@ impl World {
             Event::Learnt(from, who, places) => {
                 contacts.learnt(now, device(from), device(who), &all(places));
             }
-            Event::Hub(who, places) => contacts.told_by_hub(now, device(who), &all(places)),
+            Event::Hub(who, places) => {
+                contacts.told_by_hub(now, device(98), device(who), &all(places));
+            }
             Event::Static(place) => assert!(contacts.add_static(now, at(place))),
             // The transport lets only members in.
             Event::Connected(who, place) if self.members.contains(&who) && who != OWN => {
@@ -226,7 +228,7 @@ fn tell(contacts: &mut Contacts, now: u64, who: u8, place: SocketAddr, way: Way)
         Way::Static => assert!(contacts.add_static(now, place)),
         Way::Announced => contacts.heard(now, &announced(who, &[place])),
         Way::Peer => contacts.learnt(now, device(99), device(who), &[place]),
-        Way::Hub => contacts.told_by_hub(now, device(who), &[place]),
+        Way::Hub => contacts.told_by_hub(now, device(98), device(who), &[place]),
     }
 }
 
@@ -399,6 +401,7 @@ fn ten_thousand_hostile_announcements_take_no_room_and_no_dials() {
     tell(&mut contacts, 0, 2, at(2), Way::Peer);
     let mut dialled = BTreeSet::new();
     for number in 0..10_000_u32 {
+        let now = u64::from(number) * 2;
         let mut id = [0; 32];
         id[..4].copy_from_slice(&number.to_be_bytes());
         id[4] = 0xEE;
@@ -407,10 +410,10 @@ fn ten_thousand_hostile_announcements_take_no_room_and_no_dials() {
             addresses: (0..100).map(|more| lie(number * 100 + more)).collect(),
             clock_differs: false,
         };
-        contacts.heard(u64::from(number), &stranger);
+        contacts.heard(now, &stranger);
         let member: Vec<_> = (0..100).map(|more| lie(number * 100 + more)).collect();
-        contacts.heard(u64::from(number), &announced(2, &member));
-        dialled.extend(contacts.poll(u64::from(number)).into_iter().map(|dial| dial.address));
+        contacts.heard(now, &announced(2, &member));
+        dialled.extend(contacts.poll(now).into_iter().map(|dial| dial.address));
     }
     assert_eq!(contacts.strangers.len(), STRANGERS_MAX);
     assert_eq!(contacts.book.len(), 1);

@@ -9,7 +9,7 @@ pub const REPEAT: Duration = Duration::from_secs(30);
 /// How often the addresses of this machine are looked at.
 pub const LOOK: Duration = Duration::from_secs(3);
 /// How often the mDNS library is asked how much it remembers.
-pub const COUNT: Duration = Duration::from_secs(10);
+pub const COUNT: Duration = Duration::from_secs(5);
 /// Records the mDNS library may remember. It has no bound of its own: beyond this one it is
 /// started afresh.
 pub const RECORDS_MAX: i64 = 8192;
