@@ -6,6 +6,8 @@
 //! - [`core`]: pure and sans-IO; time and randomness are arguments, writes are effects.
 //! - [`documents`]: carts, customers and published stock counters, each change behind a gate.
 //! - [`sync`]: what two replicas say to each other, sans-IO as well.
+//! - [`pairing`]: how a new device is let in, sans-IO; [`recovery`]: what the phrase does that is
+//!   kept off the tills.
 //! - [`storage`]: what the core asks of a disk, with [`memory`] as its twin in memory and, with
 //!   the feature `store`, the real one.
 //! - `net`, with the feature of that name: QUIC, discovery and pairing. The only async part.
@@ -19,6 +21,8 @@ pub mod memory;
 #[cfg(feature = "net")]
 pub mod net;
 pub mod node;
+pub mod pairing;
+pub mod recovery;
 pub mod storage;
 #[cfg(feature = "store")]
 pub mod store;
