@@ -241,7 +241,7 @@ fn not_even_the_founder_can_name_another_recovery_key() {
     let record =
         RosterRecord::Founded { nonce: [9; 16], recovery: own.device(), name: shop::name("Mine") };
     let bytes = thief.roster(&record);
-    offer(&mut devices[1], &[bytes.clone()]);
+    offer(&mut devices[1], std::slice::from_ref(&bytes));
     settle(&mut devices[1]);
     assert!(!devices[1].replica().roster().counts(id_of(&bytes)));
     assert_eq!(devices[1].replica().roster().recovery(), Some(shop::phrase().device()));
@@ -321,7 +321,7 @@ fn a_revoked_tills_later_sales_are_kept_aside_when_they_come_through_a_relay_and
     assert_eq!(manager.replica().stock_digest(), stock, "they change no total");
     let kept = manager.query(|replica, disk| replica.kept_aside(disk)).unwrap();
     let sales: u64 = kept.iter().map(|feed| feed.sales).sum();
-    let value: i128 = kept.iter().flat_map(|feed| feed.sales_value.get(&Currency::GBP)).sum();
+    let value: i128 = kept.iter().filter_map(|feed| feed.sales_value.get(&Currency::GBP)).sum();
     assert_eq!((sales, value), (2, 400));
     assert!(kept.iter().all(|feed| feed.feed.device == device_of(3) && feed.reached > feed.cut));
     assert_eq!(kept.iter().map(|feed| feed.transactions.len()).sum::<usize>(), 2);
@@ -397,7 +397,8 @@ fn play(acts: &[Act]) -> Vec<Till> {
             6 => drop(extend(till, ms, act.whom)),
             7 if act.whom == 7 => {
                 let record = [added(u8::try_from(act.by + 1).unwrap(), Role::Manager)];
-                drop(recovery::act(till, &shop::phrase(), [n as u8 + 1; 8], at(ms), &record));
+                let nonce = [u8::try_from(n).unwrap() + 1; 8];
+                drop(recovery::act(till, &shop::phrase(), nonce, at(ms), &record));
             }
             _ => {
                 let to = usize::from(act.whom) % devices.len();

@@ -281,8 +281,10 @@ fn tape() -> Vec<Vec<u8>> {
 
 #[test]
 fn the_messages_and_words_keep_their_bytes() {
-    let hex = |frame: &Vec<u8>| frame.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let text: Vec<String> = tape().iter().map(hex).collect();
+    let hex = |frame: &Vec<u8>| -> Vec<String> {
+        frame.iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    let text: Vec<String> = tape().iter().map(|frame| hex(frame).concat()).collect();
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/pairing.hex");
     let text = text.join("\n") + "\n";
     if std::env::var_os("TILLMESH_WRITE_GOLDEN").is_some() {

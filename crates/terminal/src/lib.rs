@@ -10,6 +10,7 @@ mod commands;
 pub mod csv_file;
 pub mod error;
 pub mod output;
+pub mod pairing;
 pub mod paper;
 pub mod replay;
 pub mod shell;

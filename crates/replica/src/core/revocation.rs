@@ -166,7 +166,9 @@ impl Replica {
         }
         let report = feeds.into_iter().map(|(feed, entries)| {
             let mut kept = KeptAside::of(feed, self.roster.cut(feed).unwrap_or(0));
-            entries.values().for_each(|entry| kept.count(entry));
+            for entry in entries.values() {
+                kept.count(entry);
+            }
             kept
         });
         Ok(report.collect())

@@ -249,8 +249,11 @@ pub struct TypedCode(u64);
 impl TypedCode {
     /// The code of 5 random bytes, of which 35 bits are used.
     pub const fn from_random(random: [u8; 5]) -> Self {
-        let [a, b, c, d, e] = random;
-        Self(u64::from_le_bytes([a, b, c, d, e, 0, 0, 0]) & ((1 << CODE_BITS) - 1))
+        let mut bits = [0; 8];
+        if let Some(low) = bits.first_chunk_mut::<5>() {
+            *low = random;
+        }
+        Self(u64::from_le_bytes(bits) & ((1 << CODE_BITS) - 1))
     }
 
     fn values(self) -> [u32; CODE_SYMBOLS - 1] {

@@ -228,7 +228,7 @@ impl Window {
             return;
         }
         if self.session.as_ref().is_some_and(|session| session.conn == conn) {
-            self.in_session(Message::decode(frame));
+            self.in_session(Message::decode(frame).as_ref());
         } else if let Some(waiting) = self.waiting.remove(&conn) {
             self.hello(now_ms, conn, waiting.channel, Message::decode(frame));
         }
@@ -347,18 +347,18 @@ impl Window {
         }
     }
 
-    fn in_session(&mut self, message: Option<Message>) {
+    fn in_session(&mut self, message: Option<&Message>) {
         let Some(session) = &mut self.session else { return };
         let refusal = match message {
             None => Refusal::Malformed,
             Some(Message::Stop { reason }) => {
                 if session.adding.is_none() {
-                    self.end(Ending::Failed(reason));
+                    self.end(Ending::Failed(*reason));
                 }
                 return;
             }
             Some(Message::Reveal { nonce }) if !session.revealed => {
-                let kept = session.channel.commitment(Side::Joiner, &nonce);
+                let kept = session.channel.commitment(Side::Joiner, nonce);
                 if kept == blake3::Hash::from_bytes(session.commitment) {
                     return self.show_words(nonce);
                 }
@@ -375,14 +375,14 @@ impl Window {
         }
     }
 
-    fn show_words(&mut self, joiner: [u8; 32]) {
+    fn show_words(&mut self, joiner: &[u8; 32]) {
         let manager = self.opening.nonce;
         let Some(session) = &mut self.session else { return };
         session.revealed = true;
         let comparison = Comparison {
             device: session.channel.joiner,
             name: session.name.clone(),
-            words: session.channel.words(session.method, &joiner, &manager),
+            words: session.channel.words(session.method, joiner, &manager),
             method: session.method,
         };
         let conn = session.conn;

@@ -1,9 +1,12 @@
 //! The commands: each takes what was typed, works the till, and says what came of it.
 
+mod devices;
 mod import;
 mod init;
+mod recover;
 mod replay;
 mod report;
+mod revoke;
 mod sell;
 mod shift;
 mod status;
@@ -58,6 +61,10 @@ pub(crate) fn dispatch(
         Command::Report(arguments) => report::run(context, &arguments),
         Command::Stock(arguments) => stock::run(context, &arguments),
         Command::Status => status::run(context),
+        Command::Devices => devices::run(context),
+        Command::Revoke(arguments) => revoke::run(context, &arguments),
+        Command::Appoint(arguments) => revoke::appoint(context, &arguments),
+        Command::Recover(arguments) => recover::run(context, &arguments),
         Command::Verify => verify::run(context),
     }
 }

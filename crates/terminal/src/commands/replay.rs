@@ -24,10 +24,7 @@ pub(super) fn run(context: &mut Context<'_>, typed: &cli::Replay) -> Result<(), 
     // Read before anything is founded: a file that is none leaves no store behind.
     let mut file = CsvFile::open(&typed.file)?;
     let mut till = match Till::open(&context.folder, context.clock) {
-        Err(TerminalError::NoStore(_)) => {
-            let (settings, register) = init::online_retail()?;
-            init::found(context, settings, register)?
-        }
+        Err(TerminalError::NoStore(_)) => init::found_for_replay(context)?,
         opened => opened?,
     };
     context.finish_rebuild(&mut till);
