@@ -138,7 +138,7 @@ pub fn join<S: Storage>(
                 (JoinerOutput::Close, Some(conn)) => io.close(conn),
                 (JoinerOutput::Send(_) | JoinerOutput::Close, None) => {}
                 (JoinerOutput::Compare { words, method }, _) => {
-                    io.show(&words_text(&words, method))
+                    io.show(&words_text(&words, method));
                 }
                 (JoinerOutput::Ended(Ok(joined)), _) => {
                     till.node().join(joined.store)?;
@@ -156,7 +156,7 @@ pub fn join<S: Storage>(
                 joiner.connected(at, peer, exporter, address);
             }
             PairingEvent::Frame { conn, frame } if line == Some(conn) => {
-                joiner.received(at, &frame)
+                joiner.received(at, &frame);
             }
             PairingEvent::Closed(conn) if line == Some(conn) => joiner.closed(at),
             PairingEvent::Answer(Answer::Yes(_)) => joiner.confirm(at),
@@ -199,7 +199,10 @@ fn now<S: Storage>(till: &Till<S>) -> u64 {
 /// A QR code for a terminal; `None` when the text is too long for one.
 pub fn qr_text(payload: &str) -> Option<String> {
     let code = QrCode::new(payload.as_bytes()).ok()?;
-    Some(code.render::<Dense1x2>().quiet_zone(true).build())
+    // Terminals are dark: what is printed shines, so the light modules are the printed ones.
+    let mut picture = code.render::<Dense1x2>();
+    picture.dark_color(Dense1x2::Light).light_color(Dense1x2::Dark);
+    Some(picture.quiet_zone(true).build())
 }
 
 /// What the manager's till shows while it waits.

@@ -26,12 +26,12 @@ pub(super) fn run(context: &mut Context<'_>, typed: &Recover) -> Result<(), Term
     let name = DeviceName::new(&typed.name)
         .map_err(|error| TerminalError::Usage(format!("--name: {error}")))?;
     let phrase = read_phrase(context)?;
-    let mut till = match &typed.from {
-        Some(from) => fetch(context, from)?,
-        None => Till::open(&context.folder, context.clock)?,
+    let (mut till, fetched) = match &typed.from {
+        Some(from) => fetch(context, from).map(|(till, fetched)| (till, Some(fetched)))?,
+        None => (Till::open(&context.folder, context.clock)?, None),
     };
     context.finish_rebuild(&mut till);
-    let result = recover(context, &mut till, typed, &name, &phrase);
+    let result = recover(context, &mut till, typed, &name, &phrase, fetched);
     context.warn(&mut till);
     till.close();
     result
@@ -43,9 +43,10 @@ fn recover(
     typed: &Recover,
     name: &DeviceName,
     phrase: &RecoveryPhrase,
+    fetched: Option<usize>,
 ) -> Result<(), TerminalError> {
     let records = records(till, typed, name, phrase)?;
-    if records.is_empty() {
+    if records.is_empty() && fetched.is_none() {
         return Err(TerminalError::Nothing(
             "this device is a manager already: name others with --manager or --revoke".to_owned(),
         ));
@@ -53,11 +54,14 @@ fn recover(
     till.act_for_recovery(phrase, &records)?;
     context.finish_rebuild(till);
     let replica = till.replica();
-    let changed: Vec<String> = records.iter().filter_map(|record| said(till, record)).collect();
+    let mut changed: Vec<String> =
+        fetched.map(|new| format!("{new} entries fetched")).into_iter().collect();
+    changed.extend(records.iter().filter_map(|record| said(till, record)));
     let answer = json!({
         "store": replica.store_id().map(|id| id.to_string()),
         "device": replica.device().to_string(),
         "role": replica.own_role(),
+        "fetched_entries": fetched,
         "changed": changed,
     });
     context.output.answer(&answer, || changed.join("\n"))
@@ -128,8 +132,9 @@ fn read_phrase(context: &Context<'_>) -> Result<RecoveryPhrase, TerminalError> {
     Ok(RecoveryPhrase::parse(&text)?)
 }
 
-/// A till with a key of its own that holds all that another folder holds.
-fn fetch(context: &Context<'_>, from: &Path) -> Result<Till<FileStorage>, TerminalError> {
+/// A till with a key of its own that holds all that another folder holds, and how many entries were
+/// new to it.
+fn fetch(context: &Context<'_>, from: &Path) -> Result<(Till<FileStorage>, usize), TerminalError> {
     if !from.join("journal").is_dir() {
         return Err(TerminalError::NoStore(from.to_owned()));
     }
@@ -141,13 +146,13 @@ fn fetch(context: &Context<'_>, from: &Path) -> Result<Till<FileStorage>, Termin
     till.finish_rebuild(|_, _| {});
     let total = Stream::ALL.iter().map(|stream| source.next_ordinal(*stream)).sum();
     let mut progress = context.output.progress(total, "Fetching", Unit::Things);
-    let mut done = 0;
+    let (mut done, mut new) = (0, 0);
     for stream in Stream::ALL {
-        copy(&source, stream, &mut till, |read| progress.at(done + read))?;
+        new += copy(&source, stream, &mut till, |read| progress.at(done + read))?;
         done += source.next_ordinal(stream);
     }
     progress.finish();
-    Ok(till)
+    Ok((till, new))
 }
 
 /// Takes in one stream of another till, window by window. What cannot be read is left out: another
@@ -157,9 +162,9 @@ fn copy(
     stream: Stream,
     till: &mut Till<FileStorage>,
     mut progress: impl FnMut(u64),
-) -> Result<(), TerminalError> {
+) -> Result<usize, TerminalError> {
     let mut window: Vec<(Entry, Vec<u8>)> = Vec::new();
-    let mut next = 0;
+    let (mut next, mut new) = (0, 0);
     while next < source.next_ordinal(stream) {
         let scanned = source.scan(stream, next, READ_BYTES)?;
         let before = next;
@@ -180,7 +185,7 @@ fn copy(
                 last.header().feed == entry.header().feed && last.id() == entry.header().previous
             });
             if !follows || window.len() >= WINDOW_ENTRIES {
-                hand_over(till, &mut window)?;
+                new += hand_over(till, &mut window)?;
             }
             window.push((entry, frame.payload));
         }
@@ -189,20 +194,20 @@ fn copy(
             break;
         }
     }
-    hand_over(till, &mut window)
+    Ok(new + hand_over(till, &mut window)?)
 }
 
 fn hand_over(
     till: &mut Till<FileStorage>,
     window: &mut Vec<(Entry, Vec<u8>)>,
-) -> Result<(), TerminalError> {
+) -> Result<usize, TerminalError> {
     let window = core::mem::take(window);
-    let Some((first, _)) = window.first() else { return Ok(()) };
+    let Some((first, _)) = window.first() else { return Ok(0) };
     if till.replica().store_id().is_none() {
         till.node().join(first.header().group)?;
     }
     let bytes: Vec<&[u8]> = window.iter().map(|(_, bytes)| bytes.as_slice()).collect();
-    till.node().ingest(&bytes).map_err(RecoverError::from)?;
+    let ingested = till.node().ingest(&bytes).map_err(RecoverError::from)?;
     till.finish_rebuild(|_, _| {});
-    Ok(())
+    Ok(ingested.new)
 }
