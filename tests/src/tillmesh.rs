@@ -1,7 +1,7 @@
 //! The real `tillmesh` binary, as a user has it: built once, run in a folder of its own.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
@@ -129,6 +129,36 @@ impl Till {
         let mut command = self.command(args)?;
         let line = command_line(&command);
         let output = command.output().map_err(system(format!("running {line}")))?;
+        Ok(Run {
+            command: line,
+            status: output.status,
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+
+    /// As [`Till::run`], with something on standard input.
+    ///
+    /// # Errors
+    /// As [`Till::run`].
+    pub fn run_with_input<A: AsRef<OsStr>>(
+        &self,
+        args: impl IntoIterator<Item = A>,
+        input: &str,
+    ) -> Result<Run, TillmeshError> {
+        let mut command = self.command(args)?;
+        let line = command_line(&command);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(system(format!("starting {line}")))?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // A command that refuses before it reads has closed its end.
+            drop(stdin.write_all(input.as_bytes()));
+        }
+        let output = child.wait_with_output().map_err(system(format!("running {line}")))?;
         Ok(Run {
             command: line,
             status: output.status,

@@ -8,6 +8,8 @@
 //! - [`presence`]: who is on which cart, as a hint.
 //! - [`sync`]: what two replicas say to each other, sans-IO as well.
 //! - [`contacts`]: which addresses lead to whom, and whom to dial when; sans-IO too.
+//! - [`pairing`]: how a new device is let in, sans-IO; [`recovery`]: what the phrase does that is
+//!   kept off the tills.
 //! - [`storage`]: what the core asks of a disk, with [`memory`] as its twin in memory and, with
 //!   the feature `store`, the real one.
 //! - `net`, with the feature of that name: QUIC, discovery and pairing. The only async part.
@@ -22,7 +24,9 @@ pub mod memory;
 #[cfg(feature = "net")]
 pub mod net;
 pub mod node;
+pub mod pairing;
 pub mod presence;
+pub mod recovery;
 pub mod storage;
 #[cfg(feature = "store")]
 pub mod store;

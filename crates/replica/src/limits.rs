@@ -68,6 +68,26 @@ pub const ADDRESSES_PER_PEER_MAX: usize = 8;
 pub const SESSIONS_MAX: usize = 128;
 /// Most devices of a summary that are looked at.
 pub const SUMMARY_DEVICES_MAX: usize = 4096;
+/// Longest name of a device, in characters: it fits a button.
+pub const DEVICE_NAME_CHARS_MAX: usize = 32;
+/// Transactions of one feed beyond its cut that the report of what is kept aside lists by id; all
+/// are counted.
+pub const KEPT_ASIDE_LISTED_MAX: usize = 1000;
+/// Time a pairing window stays open, in milliseconds.
+pub const PAIRING_OPEN_MS: u64 = 300_000;
+/// Time from a device's first right message until it is let in or not, in milliseconds: two people
+/// compare four words.
+pub const PAIRING_CONFIRM_MS: u64 = 120_000;
+/// Time a connection may stay silent before its first message, in milliseconds.
+pub const PAIRING_HELLO_MS: u64 = 10_000;
+/// Wrong codes that close a pairing window.
+pub const PAIRING_TRIES_MAX: u32 = 5;
+/// Most connections that have not said anything yet.
+pub const PAIRING_WAITING_MAX: usize = 8;
+/// Longest frame of the pairing protocol, in bytes.
+pub const PAIRING_FRAME_BYTES_MAX: usize = 1024;
+/// Most addresses a pairing passes on; a QR code of them is still easily read.
+pub const PAIRING_ADDRESSES_MAX: usize = 8;
 /// Own Ledger bytes after which the till writes down what it needs to go on selling.
 pub const RESUME_EVERY_BYTES: u64 = 1 << 20;
 /// Longest time a Floor entry waits for its flush, in milliseconds.

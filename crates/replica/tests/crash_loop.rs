@@ -108,7 +108,9 @@ fn day(till: &mut Till, answers: &mut Answers) -> Result<(), CommandError> {
     step(answers, "found", || {
         let settings = Box::new(shop::settings());
         let register = register();
-        run(till, 0, Command::FoundStore { nonce: [9; 16], settings, register })
+        let (recovery, name) = (shop::phrase().device(), shop::name("Till 1"));
+        let nonce = [9; 16];
+        run(till, 0, Command::FoundStore { nonce, recovery, name, settings, register })
     })?;
     step(answers, "import", || {
         let edit = |n: u32| {

@@ -101,10 +101,21 @@ fn the_records_of_the_feeds_themselves_keep_their_bytes() {
     let first = IncarnationOpened { former: None };
     golden("incarnation_opened_first.hex", &postcard::to_stdvec(&first).unwrap());
     let records = [
-        ("founded.hex", RosterRecord::Founded { nonce: [9; 16] }),
+        (
+            "founded.hex",
+            RosterRecord::Founded {
+                nonce: [9; 16],
+                recovery: shop::phrase().device(),
+                name: shop::name("Till 1"),
+            },
+        ),
         (
             "device_added.hex",
-            RosterRecord::DeviceAdded { device: device_of(5), role: Role::Manager },
+            RosterRecord::DeviceAdded {
+                device: device_of(5),
+                role: Role::Manager,
+                name: shop::name("Till 5"),
+            },
         ),
         (
             "device_revoked.hex",

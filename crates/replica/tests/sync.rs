@@ -124,10 +124,7 @@ fn a_till_that_knows_nothing_yet_gets_everything_from_one_that_founded_nothing()
         sell(&mut tills[0], 10_000 + ms, 1);
     }
     let group = tills[0].replica().store_id().unwrap();
-    let add = replica::core::RosterRecord::DeviceAdded {
-        device: device_of(4),
-        role: replica::core::Role::Till,
-    };
+    let add = mesh::added(4, replica::core::Role::Till);
     tills[0].execute(shop::at(11_000), replica::core::Command::ChangeRoster(add)).unwrap();
     tills.push(mesh::fresh(identity(4, 1), group));
     let mut world = World::new(tills, 4);

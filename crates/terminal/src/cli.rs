@@ -21,6 +21,9 @@ tillmesh in $XDG_DATA_HOME or ~/.local/share. One program at a time may have it 
 Exit codes: 0 done, 1 refused or failed (the message says what to do), 2 wrong use,
 3 `verify` found damage. With --json an error is also printed as {\"error\": {...}}.";
 
+/// What the first till of a store is called unless somebody says otherwise.
+pub(crate) const FIRST_TILL: &str = "Till 1";
+
 /// A till that keeps selling: local-first point of sale.
 #[derive(Debug, Parser)]
 #[command(
@@ -83,8 +86,76 @@ it up with `tillmesh carts --give-up ID`.")]
     Run(Run),
     /// Say how the till is
     Status,
+    /// List the store's devices, what waits for a second manager, and what is kept aside
+    Devices,
+    /// Shut a device out of the store
+    Revoke(Revoke),
+    /// Make a till a manager: two managers have to say so
+    Appoint(Appoint),
+    /// Make this device a manager with the recovery phrase
+    Recover(Recover),
     /// Check every record from the first to the last
     Verify,
+}
+
+/// `tillmesh revoke`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A manager's till shuts a till out alone. A manager is shut out by two managers (each runs this
+command on a device of its own), or at once with the recovery phrase: `tillmesh recover`.
+
+What the device has written and this one holds goes on counting; what turns up later is kept
+aside: stored, shown by `tillmesh devices`, part of no total. If it was real money after all,
+--accept makes what is held by now count; the device stays out.
+
+Examples:
+  tillmesh revoke \"Till 3\"
+  tillmesh revoke 9f3a21 --yes
+  tillmesh revoke \"Till 3\" --accept")]
+pub struct Revoke {
+    /// The device: its name, or the first characters of its key (4 at least)
+    pub device: String,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// Count what was kept aside of a device that is shut out already
+    #[arg(long)]
+    pub accept: bool,
+}
+
+/// `tillmesh appoint`
+#[derive(Debug, Args)]
+pub struct Appoint {
+    /// The device: its name, or the first characters of its key (4 at least)
+    pub device: String,
+}
+
+/// `tillmesh recover`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The twelve words are read from standard input, never from the command line. They act for this one
+command: this device becomes a manager, and no till keeps the words.
+
+On a new tablet, --from reads the store out of another till's folder, or a copy of one. Close that
+till first. The tablet gets a key of its own.
+
+Examples:
+  tillmesh recover --name \"Back office\"
+  tillmesh recover --from /media/stick/till-1 --name \"New tablet\" --revoke \"Till 1\"
+  tillmesh recover --manager \"Till 2\"        a second manager, so that two can decide")]
+pub struct Recover {
+    /// Another till's folder, or a copy of one, to fetch the store from
+    #[arg(long, value_name = "DIR")]
+    pub from: Option<PathBuf>,
+    /// What this device is called
+    #[arg(long, default_value = "Manager")]
+    pub name: String,
+    /// Make this device a manager too; may be given again
+    #[arg(long, value_name = "DEVICE")]
+    pub manager: Vec<String>,
+    /// Shut this device out; may be given again
+    #[arg(long, value_name = "DEVICE")]
+    pub revoke: Vec<String>,
 }
 
 /// `tillmesh init`
@@ -98,7 +169,10 @@ Examples:
       --prices exclusive --tax-rate standard=8.875 --tax-rate food=0
 
 A tax category is what products name in their column tax_category; those that name none are
-\"standard\". Where small coins are gone, cash is rounded as is usual in the country.")]
+\"standard\". Where small coins are gone, cash is rounded as is usual in the country.
+
+A recovery phrase of twelve words is shown once: write it on paper and keep it away from the
+tills. `tillmesh recover` is what it is for.")]
 pub struct Init {
     /// Name over the door
     #[arg(long, default_value = "My Shop")]
@@ -121,6 +195,9 @@ pub struct Init {
     /// The register this till serves; its receipts are numbered without a gap
     #[arg(long, default_value = "R1")]
     pub register: String,
+    /// What this device is called on lists of the store's devices
+    #[arg(long, default_value = FIRST_TILL, value_name = "NAME")]
+    pub till_name: String,
 }
 
 /// Whether prices contain the tax.

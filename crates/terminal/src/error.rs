@@ -6,8 +6,10 @@ use pos_core::money::MoneyError;
 use pos_core::report::ReportError;
 use pos_core::sale::SaleError;
 use pos_core::tender::TenderError;
-use replica::core::CommandError;
+use replica::core::{CommandError, RosterError};
 use replica::net::mesh::MeshError;
+use replica::pairing::{Refusal, TicketError};
+use replica::recovery::{PhraseError, RecoverError};
 use replica::storage::StorageError;
 use replica::store::OpenError;
 use thiserror::Error;
@@ -85,6 +87,18 @@ pub enum TerminalError {
     /// A replay stopped.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// The twelve words are not right.
+    #[error(transparent)]
+    Phrase(#[from] PhraseError),
+    /// The recovery phrase could not act.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+    /// A pairing code that is none.
+    #[error(transparent)]
+    Ticket(#[from] TicketError),
+    /// No device was let in.
+    #[error(transparent)]
+    Pairing(#[from] Refusal),
     /// What was typed does not fit.
     #[error("{0}")]
     Usage(String),
@@ -119,7 +133,7 @@ impl TerminalError {
     /// What the process ends with: 2 for wrong use, 3 for damage, 1 for all else.
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::Phrase(_) | Self::Ticket(_) => 2,
             Self::Damage { .. } => 3,
             _ => 1,
         }
@@ -141,6 +155,10 @@ impl TerminalError {
             Self::Command(CommandError::Stopped(_)) => "writing_stopped",
             Self::Command(CommandError::Rebuilding { .. }) => "rebuilding",
             Self::Storage(_) | Self::Command(CommandError::Disk(_)) => "disk",
+            Self::Command(CommandError::Roster(RosterError::UnknownDevice(_))) => "unknown_device",
+            Self::Phrase(_) => "phrase",
+            Self::Recover(_) => "recover",
+            Self::Ticket(_) | Self::Pairing(_) => "pairing",
             Self::Command(_) | Self::Sale(_) | Self::Tender(_) | Self::Money(_) => "refused",
             Self::Unpaid { error, .. } => error.kind_of_cause(),
             Self::Report(_) => "report",

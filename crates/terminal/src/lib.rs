@@ -11,6 +11,7 @@ pub mod control;
 pub mod csv_file;
 pub mod error;
 pub mod output;
+pub mod pairing;
 pub mod paper;
 pub mod replay;
 pub mod shell;

@@ -91,6 +91,13 @@ impl Output {
         }
     }
 
+    /// A question to the person at the keyboard: on standard error, so that the answer stays alone.
+    pub fn ask(&self, question: &str) -> Result<(), TerminalError> {
+        let mut to = io::stderr().lock();
+        to.write_all(question.as_bytes())?;
+        Ok(to.flush()?)
+    }
+
     /// A remark beside the answer.
     pub fn note(&mut self, text: &str) {
         if !self.quiet {

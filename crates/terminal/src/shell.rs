@@ -2,7 +2,7 @@
 //! Nothing else in this crate reads them.
 
 use std::fs;
-use std::io;
+use std::io::{self, BufRead, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -109,6 +109,18 @@ pub fn load_identity(
         *slot = u8::from_str_radix(pair, 16).map_err(|_not_hex| damaged())?;
     }
     Ok(Some(Identity::new(secret, random()?)))
+}
+
+/// Whether a person sits at the keyboard.
+pub fn is_interactive() -> bool {
+    io::stdin().is_terminal()
+}
+
+/// One line of standard input, at most `limit` bytes; empty at its end.
+pub fn read_line(limit: u64) -> io::Result<String> {
+    let mut line = String::new();
+    io::stdin().lock().take(limit).read_line(&mut line)?;
+    Ok(line)
 }
 
 /// The calendar day at a moment in a time zone.

@@ -17,12 +17,13 @@ use pos_core::tender::{self, Due, Tendered};
 use pos_core::transaction::TenderKind;
 use pos_core::{report::ZReport, sale};
 use replica::core::{
-    Command, CommandError, Completed, CustomerSummary, DeviceKey, Durable, Identity, Outcome,
-    Remainder, Replica,
+    Command, CommandError, Completed, CustomerSummary, DeviceKey, Durable, Identity, Moment,
+    Outcome, Remainder, Replica, RosterRecord,
 };
 use replica::documents::{CustomerEdit, CustomerView};
 use replica::net::mesh::{Mesh, MeshConfig, MeshError};
 use replica::node::Node;
+use replica::recovery::{self, RecoveryPhrase};
 use replica::storage::Storage;
 use replica::store::{FileStorage, Options};
 
@@ -252,6 +253,21 @@ impl<S: Storage> Till<S> {
         let Self { node, clock, answered_micros, .. } = self;
         let answered = |_answer: &_| *answered_micros = clock.micros();
         node.execute_then(clock.moment(), command, answered)
+    }
+
+    /// Both clocks, as the core wants them.
+    pub fn moment(&self) -> Moment {
+        self.clock.moment()
+    }
+
+    /// Writes roster records with the recovery phrase.
+    pub fn act_for_recovery(
+        &mut self,
+        phrase: &RecoveryPhrase,
+        records: &[RosterRecord],
+    ) -> Result<Vec<RecordId>, TerminalError> {
+        let (nonce, at) = (shell::random()?, self.clock.moment());
+        Ok(recovery::act(&mut self.node, phrase, nonce, at, records)?)
     }
 
     /// Reads the journal through if the index is being rebuilt; `progress` hears frames read and

@@ -3,7 +3,9 @@
 use pos_core::books::BooksError;
 use pos_core::business_date::{BusinessDate, WallTime};
 use pos_core::cart::{CartCommand, CartError, CartView};
-use pos_core::ids::{CartId, CustomerId, IdempotencyKey, OperatorId, RecordId, RegisterId};
+use pos_core::ids::{
+    CartId, CustomerId, DeviceId, IdempotencyKey, OperatorId, RecordId, RegisterId,
+};
 use pos_core::money::Money;
 use pos_core::money::MoneyError;
 use pos_core::price_book::ProductFields;
@@ -21,8 +23,10 @@ use pos_core::transaction::{ReceiptNumber, SaleTransaction, TenderKind};
 use thiserror::Error;
 
 use super::codec::CodecError;
+use super::device_name::DeviceName;
 use super::durable::Durable;
 use super::refunds::RefundCommand;
+use super::revocation::RosterError;
 use super::roster::RosterRecord;
 use crate::documents::{
     ApplyError, ApplyFault, CartEditError, CustomerEdit, CustomerEditError, CustomerView,
@@ -46,6 +50,11 @@ pub enum Command {
     FoundStore {
         /// Random: makes the store's id.
         nonce: [u8; 16],
+        /// The public half of the recovery phrase's key: see [`crate::recovery`]. A founding that
+        /// a crash cut in half is carried on under the key it has.
+        recovery: DeviceId,
+        /// What this device is called.
+        name: DeviceName,
         /// Its settings.
         settings: Box<StoreSettings>,
         /// The register this device serves.
@@ -138,7 +147,8 @@ pub enum Command {
     /// Pays back goods by the receipt they were bought with.
     Refund(Box<RefundCommand>),
     /// Adds or revokes a device. Only a manager's device may; another's is refused here, and kept
-    /// aside everywhere if it is written all the same.
+    /// aside everywhere if it is written all the same. About a manager it is one voice of two: see
+    /// [`super::Roster::pending`]. [`super::Replica::revocation`] makes the record of a revocation.
     ChangeRoster(RosterRecord),
     /// Writes any other fact: a stock adjustment, an account posting.
     Record(Box<Record>),
@@ -205,6 +215,9 @@ pub enum CommandError {
     /// Only a manager's device may.
     #[error("only a manager's device may do this")]
     ManagerOnly,
+    /// The roster says no.
+    #[error(transparent)]
+    Roster(#[from] RosterError),
     /// More products than one command edits.
     #[error("{found} products in one command, at most {limit}: send them in parts")]
     TooManyProducts {

@@ -81,8 +81,9 @@ impl Replica {
         command: Command,
     ) -> Result<Answer, CommandError> {
         match command {
-            Command::FoundStore { nonce, settings, register } => {
-                self.found(reads, at, nonce, *settings, register)
+            Command::FoundStore { nonce, recovery, name, settings, register } => {
+                let founded = RosterRecord::Founded { nonce, recovery, name };
+                self.found(reads, at, &founded, *settings, register)
             }
             Command::EditProducts(edits) => self.edit_products(reads, at, edits),
             Command::OpenShift { register, business_date, float, operator } => {
@@ -173,6 +174,7 @@ impl Replica {
         at: Moment,
         record: &RosterRecord,
     ) -> Result<Answer, CommandError> {
+        self.refuse_pointless(record)?;
         let op = roster_op(record);
         let (id, ordinal) = self.append_own(reads, at, Lane::Ledger, Vec::new(), vec![op])?;
         self.effect(Effect::Flush(Stream::OwnLedger));
@@ -226,7 +228,7 @@ impl Replica {
         &mut self,
         reads: &dyn Reads,
         at: Moment,
-        nonce: [u8; 16],
+        founded: &RosterRecord,
         settings: StoreSettings,
         register: RegisterId,
     ) -> Result<Answer, CommandError> {
@@ -238,9 +240,12 @@ impl Replica {
             if self.group.is_some() || self.resume.incarnation.is_some() {
                 return Err(CommandError::AlreadyFounded);
             }
-            let op = roster_op(&RosterRecord::Founded { nonce });
+            let RosterRecord::Founded { nonce, recovery, .. } = founded else {
+                return Err(CommandError::NothingToDo);
+            };
+            let op = roster_op(founded);
             self.begin_first_life();
-            self.group = Some(store_id(self.device, &nonce));
+            self.group = Some(store_id(self.device, nonce, *recovery));
             self.append_own(reads, at, Lane::Ledger, Vec::new(), vec![op])?;
         }
         let assigned = Record::RegisterAssigned { register, device: self.device };

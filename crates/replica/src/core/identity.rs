@@ -105,12 +105,13 @@ impl fmt::Display for FeedId {
     }
 }
 
-/// The id of the store a device founds with a random `nonce`. Only that device can have founded
-/// it: the id is a hash over its key.
-pub fn store_id(founder: DeviceId, nonce: &[u8; 16]) -> StoreId {
+/// The id of the store a device founds with a random `nonce` and a recovery key. Only that device
+/// can have founded it, and with that recovery key alone: the id is a hash over both keys.
+pub fn store_id(founder: DeviceId, nonce: &[u8; 16], recovery: DeviceId) -> StoreId {
     let mut hasher = blake3::Hasher::new_derive_key("tillmesh store v1");
     hasher.update(founder.as_bytes());
     hasher.update(nonce);
+    hasher.update(recovery.as_bytes());
     let mut id = [0; 16];
     hasher.finalize_xof().fill(&mut id);
     StoreId::from_bytes(id)

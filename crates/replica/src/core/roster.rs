@@ -5,20 +5,20 @@
 //! does not reach back; a revocation's cut does, on purpose: beyond the highest cut of a feed
 //! nothing applies.
 //!
-//! Two managers may revoke each other unseen. Then seniority decides, so that every replica comes
-//! to the same end: devices are looked at by their distance from the founder, then by their id,
-//! and a manager's roster records beyond a cut by one who came before it do not count. Which
-//! records count is therefore a function of the records held, whatever order they came in; what
-//! does not count is kept all the same.
+//! A manager adds and revokes tills alone. A manager is made or unmade by two managers, or by the
+//! key of the recovery phrase, which no till holds. What counts is a function of the records held,
+//! whatever order they came in: see `weigh`. What does not count is kept all the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use pos_core::ids::{DeviceId, StoreId};
 use serde::{Deserialize, Serialize};
 
+use super::device_name::DeviceName;
 use super::entry::{EntryId, Header, Lane};
-use super::identity::{FeedId, Incarnation, store_id};
+use super::identity::{FeedId, Incarnation};
 use super::kinds;
+use super::weigh::{Cuts, Grant, Records, role_of, weigh};
 use crate::limits;
 
 /// What a device may do.
@@ -48,19 +48,29 @@ pub struct Cut {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RosterRecord {
     /// The store is founded by the author, its first manager. The group id is derived from the
-    /// author and this nonce, so nobody else can have founded it.
+    /// author, this nonce and the recovery key, so nobody else can have founded it, and not even
+    /// the founder can name another recovery key later.
     Founded {
         /// Random.
         nonce: [u8; 16],
+        /// The public half of the key of the recovery phrase: a manager that outranks all others
+        /// and cannot be revoked.
+        recovery: DeviceId,
+        /// What the author is called.
+        name: DeviceName,
     },
-    /// A device joins.
+    /// A device joins, or a till is made a manager. One manager's record makes a till, those of two
+    /// a manager.
     DeviceAdded {
         /// The device.
         device: DeviceId,
         /// What it may do.
         role: Role,
+        /// What it is called.
+        name: DeviceName,
     },
-    /// A device is shut out.
+    /// A device is shut out: a till by one manager's record, a manager by those of two. Another
+    /// record may move a cut up, never down.
     DeviceRevoked {
         /// The device.
         device: DeviceId,
@@ -120,24 +130,22 @@ impl RosterEntry {
         }
     }
 
-    fn feed(&self) -> FeedId {
+    pub(super) fn feed(&self) -> FeedId {
         let lane = if self.floor { Lane::Floor } else { Lane::Ledger };
         FeedId { device: self.author, incarnation: self.incarnation, lane }
     }
 }
 
-/// The cuts of one revoked device: the last entry that counts of each feed a cut names. Of a feed
-/// that no cut names nothing counts.
-type Cuts = BTreeMap<FeedId, u64>;
-
 /// All roster records held, in any order of arrival, and what they come to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Roster {
-    entries: BTreeMap<EntryId, RosterEntry>,
+    entries: Records,
     /// The records that count.
     effective: BTreeSet<EntryId>,
     /// Revoked devices.
     cuts: BTreeMap<DeviceId, Cuts>,
+    recovery: Option<DeviceId>,
+    managers: BTreeSet<DeviceId>,
 }
 
 /// What a new record changed for entries that were judged before.
@@ -169,13 +177,19 @@ impl Roster {
             return Growth::Known;
         }
         self.entries.insert(id, entry);
-        let (effective, cuts) = self.weigh(group);
-        let lost = self.effective.difference(&effective).filter_map(|id| self.entries.get(id));
-        let mut touched: BTreeSet<DeviceId> = lost.filter_map(RosterEntry::granted).collect();
-        let changed = |device: &&DeviceId| self.cuts.get(device) != cuts.get(device);
-        touched.extend(self.cuts.keys().chain(cuts.keys()).filter(changed));
-        self.effective = effective;
-        self.cuts = cuts;
+        let weighed = weigh(&self.entries, group);
+        let lost = self.effective.difference(&weighed.effective);
+        let mut touched: BTreeSet<DeviceId> = lost
+            .filter_map(|id| self.entries.get(id))
+            .flat_map(RosterEntry::grants)
+            .map(|grant| grant.device)
+            .collect();
+        let changed = |device: &&DeviceId| self.cuts.get(device) != weighed.cuts.get(device);
+        touched.extend(self.cuts.keys().chain(weighed.cuts.keys()).filter(changed));
+        self.effective = weighed.effective;
+        self.cuts = weighed.cuts;
+        self.recovery = weighed.recovery;
+        self.managers = weighed.managers;
         if touched.is_empty() { Growth::More } else { Growth::Other(touched) }
     }
 
@@ -197,12 +211,12 @@ impl Roster {
     /// The newest records that count: what a new entry writes in its header. Never more than a
     /// header may name, whatever strangers have written; then grants of `device` come first.
     pub fn heads(&self, device: DeviceId) -> Vec<EntryId> {
-        let counted = || self.effective.iter().filter_map(|id| Some((*id, self.entries.get(id)?)));
         let named: BTreeSet<EntryId> =
-            counted().flat_map(|(_, entry)| entry.heads.iter().copied()).collect();
-        let mut heads: Vec<(bool, EntryId)> = counted()
+            self.counted().flat_map(|(_, entry)| entry.heads.iter().copied()).collect();
+        let mut heads: Vec<(bool, EntryId)> = self
+            .counted()
             .filter(|(id, _)| !named.contains(id))
-            .map(|(id, entry)| (entry.granted() != Some(device), id))
+            .map(|(id, entry)| (!entry.grants_to(device), id))
             .collect();
         heads.sort_unstable();
         heads.truncate(limits::ROSTER_HEADS_MAX);
@@ -213,9 +227,7 @@ impl Roster {
     pub fn standing(&self, device: DeviceId, heads: &[EntryId]) -> Standing {
         match self.past(heads) {
             Err(missing) => Standing::Unknown(missing),
-            Ok(past) => self
-                .role_in(device, &past, &self.effective)
-                .map_or(Standing::Stranger, Standing::Member),
+            Ok(past) => self.role_in(device, &past).map_or(Standing::Stranger, Standing::Member),
         }
     }
 
@@ -231,85 +243,61 @@ impl Roster {
         self.cuts.contains_key(&device)
     }
 
-    /// Devices that belong to the store and were not revoked.
+    /// The key of the recovery phrase, once the founding is held.
+    pub const fn recovery(&self) -> Option<DeviceId> {
+        self.recovery
+    }
+
+    /// Devices that belong to the store and were not revoked. The recovery key is no device.
     pub fn members(&self) -> BTreeSet<DeviceId> {
-        self.effective
-            .iter()
-            .filter_map(|id| self.entries.get(id)?.granted())
-            .filter(|device| !self.cuts.contains_key(device))
+        self.counted()
+            .flat_map(|(_, entry)| entry.grants())
+            .map(|grant| grant.device)
+            .filter(|device| !self.is_revoked(*device) && Some(*device) != self.recovery)
             .collect()
     }
 
-    /// Which records count, and the cuts that follow.
-    fn weigh(&self, group: StoreId) -> (BTreeSet<EntryId>, BTreeMap<DeviceId, Cuts>) {
-        let mut by_author: BTreeMap<DeviceId, Vec<(EntryId, &RosterEntry)>> = BTreeMap::new();
-        for (id, entry) in &self.entries {
-            by_author.entry(entry.author).or_default().push((*id, entry));
-        }
-        let mut effective = BTreeSet::new();
-        let mut cuts: BTreeMap<DeviceId, Cuts> = BTreeMap::new();
-        let mut queue: BTreeSet<(u32, DeviceId)> = BTreeSet::new();
-        for (id, entry) in &self.entries {
-            if let RosterRecord::Founded { nonce } = &entry.record
-                && store_id(entry.author, nonce) == group
-            {
-                effective.insert(*id);
-                queue.insert((0, entry.author));
-            }
-        }
-        while let Some((depth, author)) = queue.pop_first() {
-            // Cuts by those before it; its own come into force behind it.
-            let own_cuts = cuts.get(&author).cloned();
-            for (id, entry) in by_author.get(&author).into_iter().flatten() {
-                let beyond = own_cuts
-                    .as_ref()
-                    .is_some_and(|cuts| entry.seq > cuts.get(&entry.feed()).copied().unwrap_or(0));
-                let manager = || {
-                    let past = self.past(&entry.heads).ok();
-                    past.and_then(|past| self.role_in(author, &past, &effective))
-                };
-                if effective.contains(id) || beyond || manager() != Some(Role::Manager) {
-                    continue;
-                }
-                match &entry.record {
-                    RosterRecord::Founded { .. } => continue,
-                    RosterRecord::DeviceAdded { device, role } => {
-                        if *role == Role::Manager {
-                            queue.insert((depth.saturating_add(1), *device));
-                        }
-                    }
-                    RosterRecord::DeviceRevoked { device, cuts: named } => {
-                        raise(cuts.entry(*device).or_default(), *device, named);
-                    }
-                }
-                effective.insert(*id);
-            }
-        }
-        (effective, cuts)
+    /// Whether entries may be exchanged with a device: a member, or whoever holds the recovery
+    /// phrase, who has to fetch the store before a device can be added with it.
+    pub fn admits(&self, device: DeviceId) -> bool {
+        let granted = |(_, entry): (EntryId, &RosterEntry)| entry.grants_to(device);
+        !self.is_revoked(device) && self.counted().any(granted)
+    }
+
+    /// What a device is by all records that count, whether it was shut out since or not.
+    pub fn role(&self, device: DeviceId) -> Option<Role> {
+        let all = self.counted().flat_map(|(_, entry)| entry.grants());
+        role_of(self.recovery?, all.filter(|grant| grant.device == device))
+    }
+
+    /// Devices that two voices made managers, those that were shut out since and the recovery key
+    /// included.
+    pub const fn managers(&self) -> &BTreeSet<DeviceId> {
+        &self.managers
+    }
+
+    /// The roster heads a record names.
+    pub(super) fn heads_of(&self, id: EntryId) -> &[EntryId] {
+        self.entries.get(&id).map_or(&[], |entry| entry.heads.as_slice())
+    }
+
+    /// The records that count.
+    pub(super) fn counted(&self) -> impl Iterator<Item = (EntryId, &RosterEntry)> {
+        self.effective.iter().filter_map(|id| Some((*id, self.entries.get(id)?)))
     }
 
     /// The highest role that records of `past` which count give to `device`.
-    fn role_in(
-        &self,
-        device: DeviceId,
-        past: &BTreeSet<EntryId>,
-        effective: &BTreeSet<EntryId>,
-    ) -> Option<Role> {
-        let counted = past.iter().filter(|id| effective.contains(id));
-        let grants = counted.filter_map(|id| match &self.entries.get(id)?.record {
-            RosterRecord::Founded { .. } => {
-                (self.entries.get(id)?.author == device).then_some(Role::Manager)
-            }
-            RosterRecord::DeviceAdded { device: added, role } => {
-                (*added == device).then_some(*role)
-            }
-            RosterRecord::DeviceRevoked { .. } => None,
-        });
-        grants.max()
+    fn role_in(&self, device: DeviceId, past: &BTreeSet<EntryId>) -> Option<Role> {
+        let counted = past.iter().filter(|id| self.effective.contains(id));
+        let grants = counted
+            .filter_map(|id| self.entries.get(id))
+            .flat_map(RosterEntry::grants)
+            .filter(|grant| grant.device == device);
+        role_of(self.recovery?, grants)
     }
 
     /// The records `heads` and all they name, or the first that is missing.
-    fn past(&self, heads: &[EntryId]) -> Result<BTreeSet<EntryId>, EntryId> {
+    pub(super) fn past(&self, heads: &[EntryId]) -> Result<BTreeSet<EntryId>, EntryId> {
         let mut past = BTreeSet::new();
         let mut open: Vec<EntryId> = heads.to_vec();
         while let Some(id) = open.pop() {
@@ -323,22 +311,8 @@ impl Roster {
 }
 
 impl RosterEntry {
-    /// The device it lets in.
-    const fn granted(&self) -> Option<DeviceId> {
-        match &self.record {
-            RosterRecord::Founded { .. } => Some(self.author),
-            RosterRecord::DeviceAdded { device, .. } => Some(*device),
-            RosterRecord::DeviceRevoked { .. } => None,
-        }
-    }
-}
-
-/// A cut only moves up.
-fn raise(cuts: &mut Cuts, device: DeviceId, named: &[Cut]) {
-    for cut in named {
-        let lane = if cut.floor { Lane::Floor } else { Lane::Ledger };
-        let feed = FeedId { device, incarnation: cut.incarnation, lane };
-        let last = cuts.entry(feed).or_default();
-        *last = (*last).max(cut.seq);
+    /// Whether the record lets `device` in.
+    fn grants_to(&self, device: DeviceId) -> bool {
+        self.grants().iter().any(|grant: &Grant| grant.device == device)
     }
 }

@@ -17,6 +17,7 @@ use replica::core::{
 };
 use replica::memory::MemoryStorage;
 use replica::node::Node;
+use replica::recovery;
 use replica::storage::{FrameKind, Reads, Scanned, Storage, Stream};
 
 use crate::shop::{self, Till, at, gbp, identity, operator};
@@ -46,6 +47,19 @@ pub(crate) fn device_of(device: u8) -> DeviceId {
     identity(device, 0).key.device()
 }
 
+/// The record that lets a device in.
+pub(crate) fn added(device: u8, role: Role) -> RosterRecord {
+    let name = shop::name(&format!("Till {device}"));
+    RosterRecord::DeviceAdded { device: device_of(device), role, name }
+}
+
+/// Makes a device a manager with the recovery phrase, as a lone founder has to.
+pub(crate) fn appoint(till: &mut Till, ms: u64, device: u8) {
+    let nonce = [u8::try_from(ms % 251).unwrap(); 8];
+    recovery::act(till, &shop::phrase(), nonce, at(ms), &[added(device, Role::Manager)]).unwrap();
+    settle(till);
+}
+
 pub(crate) fn fresh(identity: Identity, store: StoreId) -> Till {
     let mut till = Node::start(identity, shop::disk()).unwrap();
     till.join(store).unwrap();
@@ -57,7 +71,7 @@ pub(crate) fn store() -> Vec<Till> {
     let mut founder = shop::founded(1);
     let store = founder.replica().store_id().unwrap();
     for device in [2, 3] {
-        let added = RosterRecord::DeviceAdded { device: device_of(device), role: Role::Till };
+        let added = added(device, Role::Till);
         founder.execute(at(2), Command::ChangeRoster(added)).unwrap();
         let (register, device) = (register_of(device), device_of(device));
         let assigned = Record::RegisterAssigned { register, device };

@@ -15,10 +15,11 @@ use pos_core::store::{OversellPolicy, StoreSettings};
 use pos_core::tax::{PriceTax, TaxProfile, TaxRate, TaxRateId, TaxScope, TaxTable, TaxTarget};
 use pos_core::tender::Tendered;
 use pos_core::unit_price::UnitPrice;
-use replica::core::{Command, CommandError, Completed, Identity, Moment, Outcome};
+use replica::core::{Command, CommandError, Completed, DeviceName, Identity, Moment, Outcome};
 use replica::journal::Options;
 use replica::memory::MemoryStorage;
 use replica::node::Node;
+use replica::recovery::RecoveryPhrase;
 use replica::storage::Storage;
 
 pub(crate) type Till = Node<MemoryStorage>;
@@ -30,6 +31,15 @@ pub(crate) fn disk() -> MemoryStorage {
 
 pub(crate) fn identity(device: u8, life: u8) -> Identity {
     Identity::new([device; 32], [life; 8])
+}
+
+/// The recovery phrase of the stores of these suites.
+pub(crate) fn phrase() -> RecoveryPhrase {
+    RecoveryPhrase::from_entropy([0x7f; 16])
+}
+
+pub(crate) fn name(text: &str) -> DeviceName {
+    DeviceName::new(text).unwrap()
 }
 
 pub(crate) fn at(ms: u64) -> Moment {
@@ -85,7 +95,9 @@ pub(crate) fn founded(device: u8) -> Till {
 pub(crate) fn found<S: Storage>(till: &mut Node<S>) {
     let settings = Box::new(settings());
     let register = register();
-    till.execute(at(0), Command::FoundStore { nonce: [9; 16], settings, register }).unwrap();
+    let (recovery, name) = (phrase().device(), name("Till 1"));
+    let found = Command::FoundStore { nonce: [9; 16], recovery, name, settings, register };
+    till.execute(at(0), found).unwrap();
     open_shift(till, 1);
 }
 

@@ -1,6 +1,7 @@
 //! `tillmesh init`: founds a store.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use jiff::tz::TimeZone;
 use pos_core::business_date::TimeZoneName;
@@ -13,12 +14,13 @@ use pos_core::store::{OversellPolicy, StoreSettings};
 use pos_core::tax::{
     Percent, PriceTax, TaxProfile, TaxRate, TaxRateId, TaxScope, TaxTable, TaxTarget,
 };
-use replica::core::{Command, Outcome};
+use replica::core::{Command, DeviceName, Outcome, Role};
+use replica::recovery::RecoveryPhrase;
 use replica::store::FileStorage;
 use serde_json::json;
 
 use super::Context;
-use crate::cli::{Init, Prices};
+use crate::cli::{FIRST_TILL, Init, Prices};
 use crate::error::TerminalError;
 use crate::output::pairs;
 use crate::shell;
@@ -26,7 +28,16 @@ use crate::till::Till;
 
 pub(super) fn run(context: &mut Context<'_>, typed: &Init) -> Result<(), TerminalError> {
     let (settings, register) = read(typed)?;
-    let till = found(context, settings, register.clone())?;
+    let name = DeviceName::new(&typed.till_name)
+        .map_err(|error| TerminalError::Usage(format!("--till-name: {error}")))?;
+    let till = prepare(context)?;
+    let phrase = RecoveryPhrase::from_entropy(shell::random()?);
+    // Shown before the store is founded: a power cut in between leaves words without a store, never
+    // a store whose words nobody has seen.
+    if !context.output.is_json() {
+        context.output.text(&phrase_text(&phrase))?;
+    }
+    let (till, fresh) = found(till, settings, register.clone(), name, &phrase)?;
     let answer = {
         let settings = till.settings()?;
         let store = till.replica().store_id().map(|id| id.to_string());
@@ -37,10 +48,15 @@ pub(super) fn run(context: &mut Context<'_>, typed: &Init) -> Result<(), Termina
             "time_zone": settings.time_zone.as_str(),
             "register": register.as_str(),
             "device": till.replica().device().to_string(),
+            "device_name": typed.till_name.trim(),
             "folder": context.folder.display().to_string(),
+            "recovery_phrase": fresh.then(|| phrase.words().join(" ")),
         })
     };
     till.close();
+    if !fresh {
+        context.output.note(&carried_on_text(&context.folder));
+    }
     let folder = context.folder.display().to_string();
     context.output.answer(&answer, || {
         let mut table = pairs();
@@ -51,28 +67,93 @@ pub(super) fn run(context: &mut Context<'_>, typed: &Init) -> Result<(), Termina
     })
 }
 
-/// Founds a store with these settings in the folder, which must hold none.
-pub(super) fn found(
+/// What is said about the phrase, the one time it is shown.
+fn phrase_text(phrase: &RecoveryPhrase) -> String {
+    let numbered: Vec<String> = phrase
+        .words()
+        .iter()
+        .enumerate()
+        .map(|(index, word)| format!("{:>2}. {word:<10}", index + 1))
+        .collect();
+    let rows: Vec<String> = numbered.chunks(4).map(|row| format!("  {}", row.join("  "))).collect();
+    format!(
+        "RECOVERY PHRASE: write these twelve words on paper now. They are shown this once.\n\n\
+         {}\n\n\
+         Keep the paper away from the tills, where you keep the keys of the shop. Whoever has these\n\
+         words can make any device a manager of this store and shut any other out; without them, a\n\
+         store whose only manager is lost or stolen cannot be managed again. No till keeps them.\n",
+        rows.join("\n")
+    )
+}
+
+fn carried_on_text(folder: &Path) -> String {
+    format!(
+        "a founding that was cut short has been carried on, under the recovery phrase it was begun \
+         with: the words above are NOT this store's. If you do not have those of the first try, \
+         remove {} and start again now, while there is nothing in it",
+        folder.display()
+    )
+}
+
+/// Founds a store to replay into, and says its phrase in a remark.
+pub(super) fn found_for_replay(
     context: &mut Context<'_>,
-    settings: StoreSettings,
-    register: RegisterId,
 ) -> Result<Till<FileStorage>, TerminalError> {
-    let mut till = match Till::open_any(&context.folder, context.clock)? {
+    let (settings, register) = online_retail()?;
+    let till = prepare(context)?;
+    let phrase = RecoveryPhrase::from_entropy(shell::random()?);
+    context
+        .output
+        .note(&format!("a store is founded; its recovery phrase: {}", phrase.words().join(" ")));
+    let name = device_name(FIRST_TILL)?;
+    Ok(found(till, settings, register, name, &phrase)?.0)
+}
+
+fn device_name(text: &str) -> Result<DeviceName, TerminalError> {
+    DeviceName::new(text).map_err(|error| TerminalError::Usage(error.to_string()))
+}
+
+/// Opens or makes a till in the folder, which must hold no store.
+fn prepare(context: &mut Context<'_>) -> Result<Till<FileStorage>, TerminalError> {
+    match Till::open_any(&context.folder, context.clock)? {
+        Some(till) if is_half_founded(&till) => Ok(till),
         Some(mut till) if till.replica().store_id().is_some() => {
             context.finish_rebuild(&mut till);
             let name = till.settings().map_or_else(|_| String::new(), |known| known.name.clone());
             let folder = context.folder.clone();
             till.close();
-            return Err(TerminalError::StoreExists { folder, name });
+            Err(TerminalError::StoreExists { folder, name })
         }
         // A key was made, and then the power went.
-        Some(till) => till,
-        None => Till::make(&context.folder, context.clock)?,
-    };
-    let nonce = shell::random()?;
+        Some(till) => Ok(till),
+        None => Till::make(&context.folder, context.clock),
+    }
+}
+
+/// A founding was begun by this device and the power went before its settings were written.
+fn is_half_founded(till: &Till<FileStorage>) -> bool {
+    let replica = till.replica();
+    replica.own_role() == Some(Role::Manager)
+        && replica.books().settings().is_none()
+        && replica.rebuilding().is_none()
+}
+
+/// Founds a store with these settings; says whether it bears this phrase, or that of a founding
+/// that was cut short.
+fn found(
+    mut till: Till<FileStorage>,
+    settings: StoreSettings,
+    register: RegisterId,
+    name: DeviceName,
+    phrase: &RecoveryPhrase,
+) -> Result<(Till<FileStorage>, bool), TerminalError> {
+    let (nonce, recovery) = (shell::random()?, phrase.device());
     let settings = Box::new(settings);
-    match till.execute(Command::FoundStore { nonce, settings, register })? {
-        Outcome::Recorded(_) => Ok(till),
+    match till.execute(Command::FoundStore { nonce, recovery, name, settings, register })? {
+        Outcome::Recorded(_) => {
+            let fresh = till.replica().roster().recovery() == Some(recovery);
+            Ok((till, fresh))
+        }
         other => Err(TerminalError::Usage(format!("the store was not founded: {other:?}"))),
     }
 }
@@ -95,6 +176,7 @@ pub(super) fn of(
         prices: Prices::Inclusive,
         tax_rate: Vec::new(),
         register: "R1".to_owned(),
+        till_name: FIRST_TILL.to_owned(),
     })
 }
 
@@ -176,6 +258,15 @@ fn tax_table(typed: &[String]) -> Result<TaxTable, TerminalError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_phrase_is_shown_whole_and_numbered() {
+        let phrase = RecoveryPhrase::from_entropy([0x7f; 16]);
+        let text = phrase_text(&phrase);
+        assert!(text.contains(" 1. legal"), "{text}");
+        assert!(text.contains("12. yellow"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    }
 
     #[test]
     fn a_tax_rate_is_a_category_and_a_percentage() {

@@ -1,10 +1,13 @@
 //! The commands: each takes what was typed, works the till, and says what came of it.
 
 mod customer;
+mod devices;
 mod import;
 mod init;
+mod recover;
 mod replay;
 mod report;
+mod revoke;
 mod run;
 mod sell;
 mod shift;
@@ -70,6 +73,10 @@ fn work(context: &mut Context<'_>, command: Command) -> Result<(), TerminalError
         Command::Stock(arguments) => stock::run(context, &arguments),
         Command::Run(arguments) => run::run(context, &arguments),
         Command::Status => status::run(context),
+        Command::Devices => devices::run(context),
+        Command::Revoke(arguments) => revoke::run(context, &arguments),
+        Command::Appoint(arguments) => revoke::appoint(context, &arguments),
+        Command::Recover(arguments) => recover::run(context, &arguments),
         Command::Verify => verify::run(context),
     }
 }

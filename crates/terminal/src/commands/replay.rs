@@ -28,8 +28,7 @@ pub(super) fn run(context: &mut Context<'_>, typed: &cli::Replay) -> Result<(), 
     if context.till.is_none()
         && let Err(TerminalError::NoStore(_)) = Till::open(&context.folder, context.clock)
     {
-        let (settings, register) = init::online_retail()?;
-        init::found(context, settings, register)?.close();
+        init::found_for_replay(context)?.close();
     }
     let faults = context.with_whole_till(|context, till| {
         ring_up(context, till, typed, &mut file, (range, share))

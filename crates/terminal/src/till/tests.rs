@@ -4,8 +4,10 @@ use pos_core::ids::RegisterId;
 use pos_core::money::Currency;
 use pos_core::price_book::{Assign, ProductFields};
 use pos_core::unit_price::UnitPrice;
+use replica::core::DeviceName;
 use replica::journal;
 use replica::memory::{Crash, MemoryStorage};
+use replica::recovery::RecoveryPhrase;
 
 use super::*;
 
@@ -42,7 +44,10 @@ pub(crate) fn memory_till_of(currency: &str, country: &str) -> TestTill {
     let mut till = Till::start(identity(1), storage, Box::new(StepClock::default())).unwrap();
     let (settings, register) = crate::commands::test_settings(currency, country);
     let settings = Box::new(settings);
-    till.execute(Command::FoundStore { nonce: [1; 16], settings, register }).unwrap();
+    let recovery = RecoveryPhrase::from_entropy([0x7f; 16]).device();
+    let name = DeviceName::new("Till 1").unwrap();
+    let nonce = [1; 16];
+    till.execute(Command::FoundStore { nonce, recovery, name, settings, register }).unwrap();
     till
 }
 
