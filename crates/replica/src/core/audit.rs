@@ -128,15 +128,25 @@ impl Replica {
         Ok(audit)
     }
 
+    /// How many changes of published counters an audit would read, counted up to `most`: what it
+    /// costs. A thousand take some tenths of a second.
+    pub fn audit_size(&self, reads: &dyn Reads, most: usize) -> Result<usize, StorageError> {
+        Ok(self.overlay.list(reads, &self.stock_documents(), most)?.len())
+    }
+
+    /// What the keys of all changes of stock documents begin with.
+    fn stock_documents(&self) -> Vec<u8> {
+        let any = DocumentId::stock_counters(self.device.as_bytes(), 0, 0).to_bytes();
+        keys::document(any.get(..1).unwrap_or_default())
+    }
+
     /// The changes of all stock documents by device, in the order of their entries.
     fn publications(
         &self,
         reads: &dyn Reads,
     ) -> Result<BTreeMap<DeviceId, Vec<Published>>, StorageError> {
-        let any = DocumentId::stock_counters(self.device.as_bytes(), 0, 0).to_bytes();
-        let kind = any.get(..1).unwrap_or_default();
         let mut found: BTreeMap<DeviceId, Vec<Published>> = BTreeMap::new();
-        for (key, _) in self.overlay.list(reads, &keys::document(kind), usize::MAX)? {
+        for (key, _) in self.overlay.list(reads, &self.stock_documents(), usize::MAX)? {
             let bytes = key.get(keys::DOCUMENTS.len()..).unwrap_or_default();
             let document = bytes.get(..DocumentId::LEN).and_then(DocumentId::from_bytes);
             let place = keys::document_change_place(&key);
