@@ -82,6 +82,10 @@ it up with `tillmesh carts --give-up ID`.")]
     Report(Report),
     /// Say how much of each product there is
     Stock(Stock),
+    /// Let a new device into the store: run this on a manager's till
+    Pair(Pair),
+    /// Come into a store: run this on the new device
+    Join(Join),
     /// Stay on: share everything with the store's other tills, answer commands typed elsewhere
     Run(Run),
     /// Say how the till is
@@ -498,6 +502,64 @@ pub struct Run {
     #[arg(long)]
     pub no_discovery: bool,
     /// Let tills on this very machine find each other too
+    #[arg(long)]
+    pub loopback: bool,
+    /// For demonstrations: be cut off from the others, after so many seconds, for so many
+    #[arg(long, num_args = 2, value_names = ["AFTER", "SECONDS"])]
+    pub cut_off: Vec<u64>,
+}
+
+/// `tillmesh pair`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Shows a QR code and a code to type. The new device shows four words, and so does this till: let it in
+if they are the same. Works while the till runs and while it does not.
+
+With --json the first line is {\"invitation\": ..., \"code\": ...}, the last {\"added\": ...}.
+
+Examples:
+  tillmesh pair
+  tillmesh pair --register BAR")]
+pub struct Pair {
+    /// Register the new device serves [default: the next free one, R2 after R1]
+    #[arg(long, value_name = "NAME")]
+    pub register: Option<String>,
+    /// Make it a manager's: a second manager, or the recovery phrase, has to agree
+    #[arg(long)]
+    pub manager: bool,
+    /// Let in without a question whoever shows the invitation's secret
+    #[arg(long)]
+    pub let_in: bool,
+    /// Address to listen on, where the till does not run; port 0 takes any free one
+    #[arg(long, value_name = "ADDRESS", default_value = "[::]:0")]
+    pub listen: String,
+    /// Let a device on this very machine in too
+    #[arg(long)]
+    pub loopback: bool,
+}
+
+/// `tillmesh join`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Compares four words with the manager's till, then fetches the store. What the QR code says can be
+pasted whole; a typed code needs --at, as the manager's till shows it.
+
+Examples:
+  tillmesh join 7KQ2-9FXM --at 192.168.1.20:7878
+  tillmesh join TM1:... --name \"Bar\"")]
+pub struct Join {
+    /// The code, or what the QR code says
+    pub ticket: String,
+    /// Where the manager's till is
+    #[arg(long, value_name = "ADDRESS")]
+    pub at: Vec<String>,
+    /// What this device is called
+    #[arg(long, value_name = "NAME", default_value = "New till")]
+    pub name: String,
+    /// Address to listen on; port 0 takes any free one
+    #[arg(long, value_name = "ADDRESS", default_value = "[::]:0")]
+    pub listen: String,
+    /// The manager's till is on this very machine
     #[arg(long)]
     pub loopback: bool,
 }

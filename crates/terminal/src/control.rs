@@ -3,7 +3,8 @@
 //!
 //! A socket in the till's folder takes one command a connection, as lines of JSON:
 //! `{"arguments": [...], "folder": "where it was typed"}`, answered by any number of
-//! `{"out": text}` and `{"note": text}` and one `{"exit": code}`.
+//! `{"out": text}` and `{"note": text}` and one `{"exit": code}`. After
+//! `"ask"` whoever typed the command sends lines in answer.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -37,6 +38,8 @@ struct Typed {
 enum Said {
     Out(String),
     Note(String),
+    /// Whoever typed the command is to answer with a line.
+    Ask,
     Exit(u8),
 }
 
@@ -54,6 +57,14 @@ impl Request {
     /// Where the answer goes.
     pub fn listener(&self) -> io::Result<Box<dyn Listener>> {
         Ok(Box::new(Remote(self.stream.try_clone()?)))
+    }
+
+    /// The lines that are typed in answer from now on, as they come.
+    pub fn answers(&self) -> io::Result<Receiver<String>> {
+        let mut stream = self.stream.try_clone()?;
+        write_said(&mut stream, &Said::Ask)?;
+        stream.set_read_timeout(None)?;
+        lines_of(BufReader::new(stream))
     }
 
     /// Ends the answer.
@@ -125,6 +136,19 @@ fn pass_on(sender: &SyncSender<Request>, request: Request) -> bool {
     sender.send(request).is_ok()
 }
 
+/// Sends what is typed here to the till that asks.
+fn pass_answers_on(mut stream: UnixStream) -> io::Result<()> {
+    std::thread::Builder::new().name("answers".to_owned()).spawn(move || {
+        let mut line = String::new();
+        while io::stdin().read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
+            if stream.write_all(std::mem::take(&mut line).as_bytes()).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(())
+}
+
 fn read_request(stream: UnixStream) -> io::Result<Request> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
@@ -132,6 +156,20 @@ fn read_request(stream: UnixStream) -> io::Result<Request> {
     BufReader::new(stream.try_clone()?.take(REQUEST_BYTES_MAX)).read_line(&mut line)?;
     let Typed { arguments, folder } = serde_json::from_str(&line).map_err(io::Error::other)?;
     Ok(Request { arguments, folder, stream })
+}
+
+/// Lines as they are typed, read by a thread of its own.
+pub fn lines_of(mut from: impl BufRead + Send + 'static) -> io::Result<Receiver<String>> {
+    let (sender, lines) = sync_channel(WAITING_MAX);
+    std::thread::Builder::new().name("answers".to_owned()).spawn(move || {
+        let mut line = String::new();
+        while from.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
+            if sender.send(std::mem::take(&mut line)).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(lines)
 }
 
 /// Has a command carried out by the till that runs in `folder`; `None` where none does.
@@ -145,10 +183,12 @@ fn converse(mut stream: UnixStream, arguments: Vec<String>) -> io::Result<u8> {
     let line = serde_json::to_string(&typed).map_err(io::Error::other)?;
     stream.write_all(line.as_bytes())?;
     stream.write_all(b"\n")?;
+    let answers = stream.try_clone()?;
     for line in BufReader::new(stream).lines() {
         match serde_json::from_str(&line?).map_err(io::Error::other)? {
             Said::Out(text) => output::write_line(&mut io::stdout().lock(), &text)?,
             Said::Note(text) => output::complain(&text),
+            Said::Ask => pass_answers_on(answers.try_clone()?)?,
             Said::Exit(code) => return Ok(code),
         }
     }

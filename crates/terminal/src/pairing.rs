@@ -59,13 +59,21 @@ pub enum Answer {
 }
 
 /// The network and the keyboard, as one source of events.
-pub trait PairingIo {
+pub trait PairingIo<S: Storage> {
     /// The next event; [`PairingEvent::Quiet`] at `until_ms` of the till's monotonic clock.
-    fn next(&mut self, until_ms: Option<u64>) -> PairingEvent;
+    fn next(&mut self, till: &mut Till<S>, until_ms: Option<u64>) -> PairingEvent;
     /// Sends a frame.
-    fn send(&mut self, conn: ConnId, frame: Vec<u8>);
+    fn send(&mut self, till: &mut Till<S>, conn: ConnId, frame: Vec<u8>);
     /// Closes a connection once what was sent on it has gone out.
-    fn close(&mut self, conn: ConnId);
+    fn close(&mut self, till: &mut Till<S>, conn: ConnId);
+    /// Shows what a new device is to be given.
+    fn invited(&mut self, window: &Window) {
+        self.show(&invitation_text(window));
+    }
+    /// Asks whether a device may come in.
+    fn compared(&mut self, comparison: &Comparison) {
+        self.show(&comparison_text(comparison));
+    }
     /// Shows a text.
     fn show(&mut self, text: &str);
 }
@@ -74,19 +82,19 @@ pub trait PairingIo {
 /// be met.
 pub fn pair<S: Storage>(
     till: &mut Till<S>,
-    io: &mut impl PairingIo,
+    io: &mut impl PairingIo<S>,
     role: Role,
     addresses: Vec<SocketAddr>,
 ) -> Result<replica::pairing::Added, TerminalError> {
     let opening = opening(till, role, addresses)?;
     let mut window = Window::open(opening, now(till));
-    io.show(&invitation_text(&window));
+    io.invited(&window);
     loop {
         while let Some(output) = window.poll() {
             match output {
-                WindowOutput::Send { conn, frame } => io.send(conn, frame),
-                WindowOutput::Close(conn) => io.close(conn),
-                WindowOutput::Compare(comparison) => io.show(&comparison_text(&comparison)),
+                WindowOutput::Send { conn, frame } => io.send(till, conn, frame),
+                WindowOutput::Close(conn) => io.close(till, conn),
+                WindowOutput::Compare(comparison) => io.compared(&comparison),
                 WindowOutput::Add(added) => {
                     match till.execute(Command::ChangeRoster(added.record())) {
                         Ok(_) => window.added(),
@@ -103,7 +111,7 @@ pub fn pair<S: Storage>(
                 WindowOutput::Ended(Ending::Failed(reason)) => return Err(reason.into()),
             }
         }
-        let event = io.next(window.poll_timeout());
+        let event = io.next(till, window.poll_timeout());
         let at = now(till);
         match event {
             PairingEvent::Connected { conn, peer, exporter, .. } => {
@@ -123,7 +131,7 @@ pub fn pair<S: Storage>(
 /// till connects to `manager` at `addresses` under the ordinary protocol.
 pub fn join<S: Storage>(
     till: &mut Till<S>,
-    io: &mut impl PairingIo,
+    io: &mut impl PairingIo<S>,
     ticket: Ticket,
     name: DeviceName,
 ) -> Result<Joined, TerminalError> {
@@ -134,8 +142,8 @@ pub fn join<S: Storage>(
     loop {
         while let Some(output) = joiner.poll() {
             match (output, line) {
-                (JoinerOutput::Send(frame), Some(conn)) => io.send(conn, frame),
-                (JoinerOutput::Close, Some(conn)) => io.close(conn),
+                (JoinerOutput::Send(frame), Some(conn)) => io.send(till, conn, frame),
+                (JoinerOutput::Close, Some(conn)) => io.close(till, conn),
                 (JoinerOutput::Send(_) | JoinerOutput::Close, None) => {}
                 (JoinerOutput::Compare { words, method }, _) => {
                     io.show(&words_text(&words, method));
@@ -148,7 +156,7 @@ pub fn join<S: Storage>(
                 (JoinerOutput::Ended(Err(reason)), _) => return Err(reason.into()),
             }
         }
-        let event = io.next(joiner.poll_timeout());
+        let event = io.next(till, joiner.poll_timeout());
         let at = now(till);
         match event {
             PairingEvent::Connected { conn, peer, exporter, address } if line.is_none() => {
@@ -161,7 +169,7 @@ pub fn join<S: Storage>(
             PairingEvent::Closed(conn) if line == Some(conn) => joiner.closed(at),
             PairingEvent::Answer(Answer::Yes(_)) => joiner.confirm(at),
             PairingEvent::Answer(Answer::No | Answer::Cancel) => joiner.reject(at),
-            PairingEvent::Connected { conn, .. } => io.close(conn),
+            PairingEvent::Connected { conn, .. } => io.close(till, conn),
             PairingEvent::Frame { .. } | PairingEvent::Closed(_) | PairingEvent::Quiet => {
                 joiner.tick(at);
             }
@@ -295,17 +303,17 @@ mod tests {
         }
     }
 
-    impl PairingIo for Other {
-        fn next(&mut self, _until_ms: Option<u64>) -> PairingEvent {
+    impl<S: Storage> PairingIo<S> for Other {
+        fn next(&mut self, _till: &mut Till<S>, _until_ms: Option<u64>) -> PairingEvent {
             self.events.pop_front().unwrap_or(PairingEvent::Answer(Answer::Yes(None)))
         }
 
-        fn send(&mut self, _conn: ConnId, frame: Vec<u8>) {
+        fn send(&mut self, _till: &mut Till<S>, _conn: ConnId, frame: Vec<u8>) {
             self.joiner.received(1, &frame);
             self.pump();
         }
 
-        fn close(&mut self, _conn: ConnId) {}
+        fn close(&mut self, _till: &mut Till<S>, _conn: ConnId) {}
 
         fn show(&mut self, text: &str) {
             self.shown.push(text.to_owned());

@@ -36,6 +36,7 @@ pub struct Till<S> {
     clock: Box<dyn Clock>,
     key: DeviceKey,
     mesh: Option<Mesh>,
+    cut_off: Option<(u64, u64)>,
     ready_micros: u64,
     answered_micros: u64,
 }
@@ -125,7 +126,8 @@ impl<S: Storage> Till<S> {
         let node = Node::start(identity, storage)?;
         let ready_micros = clock.micros();
         let answered_micros = ready_micros;
-        Ok(Self { node, clock, key, mesh: None, ready_micros, answered_micros })
+        let (mesh, cut_off) = (None, None);
+        Ok(Self { node, clock, key, mesh, cut_off, ready_micros, answered_micros })
     }
 
     /// The replica, for reading.
@@ -216,6 +218,31 @@ impl<S: Storage> Till<S> {
         Ok(())
     }
 
+    /// Whether the till holds all that the connected tills hold; `false` while none is connected.
+    pub fn in_step(&self) -> bool {
+        self.mesh.as_ref().is_some_and(|mesh| mesh.in_step(&self.node))
+    }
+
+    /// Cuts the till off from the others between two moments of its clock, in milliseconds: for
+    /// demonstrations.
+    pub const fn cut_off_between(&mut self, from: u64, until: u64) {
+        self.cut_off = Some((from, until));
+    }
+
+    fn keep_cut_off(&mut self) {
+        let (Some((from, until)), Some(mesh)) = (self.cut_off, &self.mesh) else { return };
+        let now = self.clock.micros() / 1000;
+        mesh.cut_off((from..until).contains(&now));
+        if now >= until {
+            self.cut_off = None;
+        }
+    }
+
+    /// The device's key.
+    pub fn key(&self) -> DeviceKey {
+        self.key.clone()
+    }
+
     /// The network, where the till is on it.
     pub const fn mesh(&mut self) -> Option<&mut Mesh> {
         self.mesh.as_mut()
@@ -223,6 +250,7 @@ impl<S: Storage> Till<S> {
 
     /// Does what time asks for and what has come from other tills. Never waits.
     pub fn turn(&mut self) {
+        self.keep_cut_off();
         let at = self.clock.moment();
         self.node.tick(at);
         if let Some(mesh) = &mut self.mesh {
@@ -232,6 +260,7 @@ impl<S: Storage> Till<S> {
 
     /// Waits for other tills, at most `longest`, and does what is to do meanwhile.
     pub fn wait(&mut self, longest: Duration) {
+        self.keep_cut_off();
         let now = self.clock.micros() / 1000;
         let due =
             [self.node.replica().poll_timeout(), self.mesh.as_ref().and_then(Mesh::poll_timeout)];

@@ -90,6 +90,50 @@ pub enum News {
     Discovery(Result<(), String>),
 }
 
+/// What happens on connections that devices pair over.
+#[derive(Debug)]
+pub enum PairingNews {
+    /// A device is there that need not be a member.
+    Connected {
+        /// The connection.
+        conn: ConnId,
+        /// Who, proven by its key.
+        device: DeviceId,
+        /// Where.
+        address: SocketAddr,
+        /// A secret of this TLS session.
+        exporter: [u8; 32],
+    },
+    /// A frame.
+    Frame {
+        /// On which connection.
+        conn: ConnId,
+        /// What it says.
+        bytes: Vec<u8>,
+    },
+    /// A connection is gone.
+    Closed(ConnId),
+}
+
+impl PairingNews {
+    pub(super) fn of(event: NetEvent) -> Option<Self> {
+        match event {
+            NetEvent::PairingConnected { conn, device, address, exporter, .. } => {
+                Some(Self::Connected { conn, device, address, exporter })
+            }
+            NetEvent::Frame { conn, bytes, .. } => {
+                Some(Self::Frame { conn, bytes: bytes.into_vec() })
+            }
+            NetEvent::Closed { conn, .. } => Some(Self::Closed(conn)),
+            NetEvent::Connected { .. }
+            | NetEvent::Datagram { .. }
+            | NetEvent::DialFailed { .. }
+            | NetEvent::Refused { .. }
+            | NetEvent::Down => None,
+        }
+    }
+}
+
 #[derive(Debug)]
 enum Event {
     Net(NetEvent),
@@ -130,7 +174,7 @@ pub struct Mesh {
     events: mpsc::Receiver<Event>,
     sender: mpsc::Sender<Event>,
     runtime: Runtime,
-    pairing: VecDeque<NetEvent>,
+    pairing: VecDeque<PairingNews>,
     news: VecDeque<News>,
     datagrams: VecDeque<(DeviceId, Vec<u8>)>,
     /// Own Ledger entries that not all connected peers have stored yet, and since when they are here.
@@ -331,6 +375,35 @@ impl Mesh {
         self.endpoint.local_address()
     }
 
+    /// Where this till may be met: its port at each address of this machine. Loopback only where there
+    /// is nothing else, or (`loopback`) several tills share the machine.
+    pub fn addresses(&self, loopback: bool) -> Vec<SocketAddr> {
+        let bound = self.address();
+        if !bound.ip().is_unspecified() {
+            return vec![bound];
+        }
+        let found = if_addrs::get_if_addrs().unwrap_or_default();
+        let of = |wanted: bool| -> Vec<SocketAddr> {
+            let interfaces = found.iter().filter(|interface| interface.is_loopback() == wanted);
+            interfaces
+                .map(if_addrs::Interface::ip)
+                .filter(|ip| matches!(ip, core::net::IpAddr::V4(_)) || wanted)
+                .map(|ip| SocketAddr::new(ip, bound.port()))
+                .collect()
+        };
+        let mut addresses = of(false);
+        if loopback || addresses.is_empty() {
+            addresses.extend(of(true));
+        }
+        addresses
+    }
+
+    /// Whether all connected peers hold what is held here, as far as they have said; `false` while
+    /// nobody is connected.
+    pub fn in_step<S: Storage>(&self, node: &Node<S>) -> bool {
+        self.engine.in_step(node)
+    }
+
     /// Counts of the socket.
     pub fn stats(&self) -> NetStats {
         self.endpoint.stats()
@@ -346,9 +419,9 @@ impl Mesh {
         &self.endpoint
     }
 
-    /// Events of pairing connections, the oldest first.
-    pub fn take_pairing(&mut self) -> impl Iterator<Item = NetEvent> {
-        core::mem::take(&mut self.pairing).into_iter()
+    /// The next thing that has happened on a pairing connection.
+    pub fn next_pairing(&mut self) -> Option<PairingNews> {
+        self.pairing.pop_front()
     }
 
     /// Lets a device connect whose entry in the roster is on its way.
@@ -393,7 +466,7 @@ impl Mesh {
                     self.engine.frame(node, at, conn, class, &bytes);
                     self.send();
                 } else {
-                    self.pairing.push_back(NetEvent::Frame { conn, class, bytes });
+                    self.pairing(NetEvent::Frame { conn, class, bytes });
                 }
             }
             NetEvent::Datagram { conn, bytes } => {
@@ -411,12 +484,11 @@ impl Mesh {
                     }
                     self.tell(News::Down { device, reason: reason.to_string() });
                 } else {
-                    self.pairing.push_back(NetEvent::Closed { conn, device, reason });
+                    self.pairing(NetEvent::Closed { conn, device, reason });
                 }
             }
             NetEvent::DialFailed { address, reason } => {
                 self.contacts.dial_failed(now, address, in_the_book(&reason));
-                self.pairing.push_back(NetEvent::DialFailed { address, reason });
             }
             NetEvent::Refused { address, reason } => {
                 let (who, reason) = (address.to_string(), reason.to_string());
@@ -426,9 +498,16 @@ impl Mesh {
                 let reason = "the socket has failed: start the till again".to_owned();
                 self.tell(News::Refused { who: "the network".to_owned(), reason });
             }
-            pairing @ NetEvent::PairingConnected { .. } => self.pairing.push_back(pairing),
+            pairing @ NetEvent::PairingConnected { .. } => self.pairing(pairing),
         }
-        self.pairing.truncate(NEWS_MAX);
+    }
+
+    fn pairing(&mut self, event: NetEvent) {
+        if let Some(news) = PairingNews::of(event)
+            && self.pairing.len() < NEWS_MAX
+        {
+            self.pairing.push_back(news);
+        }
     }
 
     fn found(&mut self, now: u64, event: DiscoveryEvent) {

@@ -20,6 +20,7 @@ pub mod mesh;
 mod socket;
 mod table;
 mod tls;
+mod visit;
 
 pub use connection::ConnectionStats;
 pub use endpoint::{Endpoint, EndpointConfig, NetStats};
@@ -29,3 +30,4 @@ pub use event::{
 pub use limits::NetLimits;
 pub use members::Members;
 pub use tls::{MEMBER_PROTOCOL, PAIRING_PROTOCOL};
+pub use visit::Visit;

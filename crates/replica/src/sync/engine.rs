@@ -238,6 +238,20 @@ impl Engine {
         self.stored.values().filter(reached).count()
     }
 
+    /// Whether a peer is connected, and none holds what is not here, as far as they have said.
+    pub fn in_step<S: Storage>(&self, node: &Node<S>) -> bool {
+        let mut ready = self.sessions.values().filter(|session| session.ready).peekable();
+        ready.peek().is_some()
+            && self.progress.is_empty()
+            && ready.all(|session| {
+                !session.awaits_summary
+                    && session
+                        .theirs
+                        .values()
+                        .all(|row| !super::sources::is_ahead(node.replica(), row))
+            })
+    }
+
     /// Whether every connected peer has stored the entry `seq` of an own feed.
     pub fn stored_by_all(&self, feed: &FeedId, seq: u64) -> bool {
         self.sessions.values().filter(|session| session.ready).all(|session| {

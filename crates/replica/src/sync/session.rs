@@ -20,6 +20,8 @@ pub(super) struct Session {
     pub(super) software: String,
     /// What it holds of each device, where that was another thing than we hold when it said so.
     pub(super) theirs: BTreeMap<DeviceId, SummaryRow>,
+    /// Its digest was another one, and it has not said yet what it holds.
+    pub(super) awaits_summary: bool,
     /// Since when it holds more of a device than we do.
     pub(super) ahead_since: BTreeMap<DeviceId, u64>,
     /// The devices whose entries it wants from us.
@@ -61,6 +63,7 @@ impl Session {
             ready: false,
             software: String::new(),
             theirs: BTreeMap::new(),
+            awaits_summary: false,
             ahead_since: BTreeMap::new(),
             serving: BTreeMap::new(),
             rows: BTreeMap::new(),

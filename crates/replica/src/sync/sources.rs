@@ -47,8 +47,10 @@ impl Engine {
         if node.replica().held_digest().to_bytes() == digest {
             session.theirs.clear();
             session.ahead_since.clear();
+            session.awaits_summary = false;
             return;
         }
+        session.awaits_summary = true;
         let all = node.replica().held_by_device();
         let row = |(device, held): (DeviceId, Held)| SummaryRow {
             device,
@@ -84,6 +86,7 @@ impl Engine {
         rows: Vec<SummaryRow>,
     ) {
         let Some(session) = self.sessions.get_mut(&conn) else { return };
+        session.awaits_summary = false;
         for row in rows {
             if session.theirs.len() >= limits::SUMMARY_DEVICES_MAX {
                 break;
@@ -318,7 +321,7 @@ impl Engine {
 
 /// Whether a peer holds something of a device that is not here, as far as the counts tell: with a
 /// smaller count it asks for what is here, and has more than here afterwards.
-fn is_ahead(replica: &Replica, row: &SummaryRow) -> bool {
+pub(super) fn is_ahead(replica: &Replica, row: &SummaryRow) -> bool {
     let mine = replica.held_of(row.device);
     row.entries > mine.entries
         || (row.entries == mine.entries && row.digest != mine.digest.to_bytes())

@@ -4,6 +4,7 @@ mod customer;
 mod devices;
 mod import;
 mod init;
+mod pair;
 mod recover;
 mod replay;
 mod report;
@@ -16,6 +17,7 @@ mod stock;
 mod verify;
 
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::Receiver;
 
 use pos_core::business_date::BusinessDate;
 use pos_core::ids::{OperatorId, RegisterId};
@@ -46,6 +48,8 @@ struct Context<'a> {
     till: Option<&'a mut Till<FileStorage>>,
     /// Where file names start, if not in the folder this process was started in.
     here: PathBuf,
+    /// Lines somebody types elsewhere in answer to questions.
+    answers: Option<Receiver<String>>,
 }
 
 /// Does what a command line says.
@@ -55,7 +59,8 @@ pub(crate) fn dispatch(
     clock: SystemClock,
 ) -> Result<(), TerminalError> {
     let folder = shell::store_folder(cli.store)?;
-    let context = &mut Context { folder, clock, output, till: None, here: PathBuf::new() };
+    let context =
+        &mut Context { folder, clock, output, till: None, here: PathBuf::new(), answers: None };
     work(context, cli.command)
 }
 
@@ -71,6 +76,8 @@ fn work(context: &mut Context<'_>, command: Command) -> Result<(), TerminalError
         Command::Replay(arguments) => replay::run(context, &arguments),
         Command::Report(arguments) => report::run(context, &arguments),
         Command::Stock(arguments) => stock::run(context, &arguments),
+        Command::Pair(arguments) => pair::pair(context, &arguments),
+        Command::Join(arguments) => pair::join(context, &arguments),
         Command::Run(arguments) => run::run(context, &arguments),
         Command::Status => status::run(context),
         Command::Devices => devices::run(context),

@@ -31,20 +31,25 @@ pub(super) fn run(context: &mut Context<'_>, typed: &Run) -> Result<(), Terminal
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
     let mut till = Till::open(&context.folder, context.clock)?;
+    if let [from, seconds] = typed.cut_off.as_slice() {
+        let now = till.micros() / 1000;
+        let from = now.saturating_add(from.saturating_mul(1000));
+        till.cut_off_between(from, from.saturating_add(seconds.saturating_mul(1000)));
+    }
     let result = serve(context, &mut till, setup, &stop);
     context.warn(&mut till);
     till.close();
     result
 }
 
+/// An address as it is typed.
+pub(super) fn address(text: &str) -> Result<SocketAddr, TerminalError> {
+    text.parse().map_err(|_not_an_address| {
+        TerminalError::Usage(format!("{text:?} is not an address: write it like 192.168.1.20:7878"))
+    })
+}
+
 fn setup(typed: &Run) -> Result<MeshSetup, TerminalError> {
-    let address = |text: &str| {
-        text.parse::<SocketAddr>().map_err(|_not_an_address| {
-            TerminalError::Usage(format!(
-                "{text:?} is not an address: write it like 192.168.1.20:7878"
-            ))
-        })
-    };
     Ok(MeshSetup {
         bind: address(&typed.listen)?,
         configured: typed.peer.iter().map(|text| address(text)).collect::<Result<_, _>>()?,
@@ -116,7 +121,12 @@ fn answer(
     output: &mut Output,
 ) -> Result<(), TerminalError> {
     let (folder, here) = (context.folder.clone(), request.folder.clone());
-    let mut context = Context { folder, clock: context.clock, output, till: Some(till), here };
+    let answers = match &command {
+        Command::Pair(_) => Some(request.answers()?),
+        _ => None,
+    };
+    let clock = context.clock;
+    let mut context = Context { folder, clock, output, till: Some(till), here, answers };
     work(&mut context, command)
 }
 
