@@ -20,15 +20,15 @@ use std::thread::{self, JoinHandle};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use mdns_sd::{
-    DaemonEvent, IfKind, IfPredicate, MDNS_PORT, Receiver, RecvTimeoutError, ServiceDaemon,
-    ServiceEvent, ServiceInfo,
+    IfKind, IfPredicate, MDNS_PORT, Receiver, RecvTimeoutError, ServiceDaemon, ServiceEvent,
+    ServiceInfo,
 };
 use pos_core::ids::{DeviceId, StoreId};
 use thiserror::Error;
 
 use crate::contacts::announcement::{Announcement, Hint, Recogniser, week};
 use heard::Heard;
-use limits::{COUNT, GOODBYE, LOOK, RECORDS_MAX, REPEAT, TICK};
+use limits::{COUNT, ECHO, GOODBYE, LOOK, RECORDS_MAX, REPEAT, TICK};
 
 /// The service tills announce.
 pub const SERVICE: &str = "_tillmesh._udp.local.";
@@ -75,8 +75,7 @@ pub enum DiscoveryEvent {
     /// The addresses of this machine, loopback left out, at the start and when they change:
     /// `interfaces_changed`.
     Interfaces(BTreeSet<IpAddr>),
-    /// Whether multicast DNS works here: `multicast_works`. Said when it changes; with what the
-    /// system had against it.
+    /// Whether multicast DNS works here: `multicast_works`. Said when it changes, with what is wrong.
     Multicast(Result<(), String>),
 }
 
@@ -187,10 +186,11 @@ struct Worker {
     shared: Arc<Shared>,
     sink: Box<dyn FnMut(DiscoveryEvent) -> bool + Send>,
     browse: Receiver<ServiceEvent>,
-    monitor: Receiver<DaemonEvent>,
     heard: Heard,
     interfaces: Option<BTreeSet<IpAddr>>,
     announced_in: Option<i64>,
+    /// Since when nothing is heard although this till announces itself, if so.
+    deaf_since: Option<Instant>,
     fault: Option<String>,
     looked: Option<Instant>,
     counted: Instant,
@@ -208,13 +208,13 @@ impl Worker {
         let now = Instant::now();
         Ok(Self {
             browse: daemon.browse(SERVICE).map_err(system)?,
-            monitor: daemon.monitor().map_err(system)?,
             config,
             shared,
             sink,
             heard: Heard::default(),
             interfaces: None,
             announced_in: None,
+            deaf_since: Some(now),
             fault: None,
             looked: None,
             counted: now,
@@ -243,7 +243,7 @@ impl Worker {
             self.looked = Some(now);
             self.look_at_interfaces();
             self.announce_when_due();
-            self.look_at_faults();
+            self.look_at_faults(now);
         }
         if now.duration_since(self.repeated) >= REPEAT {
             self.repeated = now;
@@ -277,6 +277,7 @@ impl Worker {
         self.interfaces = Some(addresses.clone());
         // Registered again, it is announced on the new addresses at once.
         self.announced_in = None;
+        self.deaf_since = self.deaf_since.map(|_| Instant::now());
         self.say(DiscoveryEvent::Interfaces(addresses));
     }
 
@@ -312,17 +313,26 @@ impl Worker {
         self.shared.daemon().register(info)
     }
 
-    fn look_at_faults(&mut self) {
-        let mut fault = self.fault.clone();
-        while let Ok(event) = self.monitor.try_recv() {
-            match event {
-                DaemonEvent::Error(error) => fault = Some(error.to_string()),
-                // It has been sent: whatever the fault was, it is over.
-                DaemonEvent::Announce(..) | DaemonEvent::Respond(_) => fault = None,
-                _ => {}
-            }
+    /// A till hears its own announcements. One that does not cannot send or receive multicast:
+    /// another program holds the port, a firewall is in the way, the system forbids it.
+    fn look_at_faults(&mut self, now: Instant) {
+        let has_network = self.interfaces.as_ref().is_some_and(|all| !all.is_empty());
+        let deaf = self.deaf_since.is_some_and(|since| now.duration_since(since) >= ECHO);
+        if !has_network || !deaf {
+            return;
         }
-        self.fault_is(fault);
+        self.fault_is(Some("this till does not hear its own announcement".to_owned()));
+        // The library opens its sockets once. What was in the way may be gone.
+        self.start_afresh();
+    }
+
+    fn hears(&mut self, hears: bool) {
+        if hears {
+            self.deaf_since = None;
+            self.fault_is(None);
+        } else if self.deaf_since.is_none() {
+            self.deaf_since = Some(Instant::now());
+        }
     }
 
     fn fault_is(&mut self, fault: Option<String>) {
@@ -335,6 +345,7 @@ impl Worker {
     fn take(&mut self, event: ServiceEvent) {
         match event {
             ServiceEvent::ServiceResolved(service) => {
+                self.hears(true);
                 let week = week((self.config.wall_ms)());
                 let announcement = self.shared.with_recogniser(|recogniser| {
                     heard::read(&service, recogniser, week, self.config.loopback)
@@ -346,12 +357,19 @@ impl Worker {
                 }
             }
             ServiceEvent::ServiceRemoved(_, name) => {
+                if self.is_own(&name) {
+                    self.hears(false);
+                }
                 if let Some(hint) = self.heard.drop(&name) {
                     self.say(DiscoveryEvent::Gone(hint));
                 }
             }
             _ => {}
         }
+    }
+
+    fn is_own(&self, name: &str) -> bool {
+        name.starts_with(&Hint::of(self.config.device).to_string())
     }
 
     fn browse_again(&mut self) {
@@ -378,17 +396,17 @@ impl Worker {
     fn start_afresh(&mut self) {
         let fresh = daemon(self.config.mdns_port).and_then(|fresh| {
             let browse = fresh.browse(SERVICE).map_err(system)?;
-            Ok((browse, fresh.monitor().map_err(system)?, fresh))
+            Ok((browse, fresh))
         });
         match fresh {
-            Ok((browse, monitor, fresh)) => {
+            Ok((browse, fresh)) => {
                 let mut daemon = self.shared.daemon.lock().unwrap_or_else(PoisonError::into_inner);
                 let old = core::mem::replace(&mut *daemon, fresh);
                 drop(daemon);
-                (self.browse, self.monitor) = (browse, monitor);
+                self.browse = browse;
                 self.heard = Heard::default();
                 self.announced_in = None;
-                self.looked = None;
+                self.deaf_since = Some(Instant::now());
                 say_goodbye(&old);
             }
             Err(DiscoveryError::System(error)) => {

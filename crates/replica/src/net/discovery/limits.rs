@@ -17,3 +17,5 @@ pub const RECORDS_MAX: i64 = 8192;
 pub const TICK: Duration = Duration::from_millis(500);
 /// Longest wait for the library to say goodbye to the network.
 pub const GOODBYE: Duration = Duration::from_secs(2);
+/// Time after which a till that does not even hear itself says so, and tries with new sockets.
+pub const ECHO: Duration = Duration::from_secs(10);

@@ -12,6 +12,7 @@ use pos_core::ids::{DeviceId, StoreId};
 
 use super::limits::RECORDS_MAX;
 use super::{Discovery, DiscoveryConfig, DiscoveryEvent};
+use crate::contacts::Contacts;
 use crate::contacts::announcement::{Announcement, BlindedStore, Hint, week};
 
 /// Generous: a loaded machine is no fault of the code.
@@ -324,4 +325,39 @@ fn a_flood_of_forged_names_of_the_own_store_is_forgotten_and_hides_no_member() {
     }
     let _member = on_port(2);
     till.hears(member);
+}
+
+#[test]
+fn a_till_that_cannot_multicast_says_so_and_tries_again() {
+    if !multicast_works("a taken port") {
+        return;
+    }
+    // Another program holds the port and shares it with nobody.
+    let taken = UdpSocket::bind((core::net::Ipv6Addr::UNSPECIFIED, 0)).unwrap();
+    let mdns_port = taken.local_addr().unwrap().port();
+    let till = Till::start_with(store(9), 1, |config| config.mdns_port = mdns_port);
+    let said = |works: bool| {
+        till.wait(|event| match event {
+            DiscoveryEvent::Multicast(state) if state.is_ok() == works => Some(()),
+            _ => None,
+        })
+    };
+    assert!(said(false).is_some(), "nothing is said");
+    drop(taken);
+    assert!(said(true).is_some(), "it does not come back");
+}
+
+#[test]
+fn what_is_heard_becomes_a_dial_of_that_device() {
+    if !multicast_works("a dial") {
+        return;
+    }
+    let store = store(10);
+    let (one, other) = (Till::start(store, 1), Till::start(store, 2));
+    let mut contacts = Contacts::new(one.device, port(1));
+    contacts.members_changed(0, &BTreeSet::from([one.device, other.device]));
+    assert!(contacts.poll(0).is_empty());
+    contacts.heard(0, &one.hears(other.device));
+    let [dial] = contacts.poll(0)[..] else { panic!("one dial") };
+    assert_eq!((dial.expected, dial.address.port()), (Some(other.device), port(2)));
 }
