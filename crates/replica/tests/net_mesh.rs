@@ -29,6 +29,7 @@ fn online(mut till: Till, device: u8, peers: &[SocketAddr]) -> Member {
         configured: peers.to_vec(),
         discover: false,
         loopback: true,
+        learn: true,
         trusted: BTreeSet::new(),
     };
     let mesh = Mesh::start(config, &mut till, at(10_000)).unwrap();

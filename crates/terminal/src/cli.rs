@@ -501,6 +501,9 @@ pub struct Run {
     /// Do not look for other tills with multicast DNS
     #[arg(long)]
     pub no_discovery: bool,
+    /// Dial nobody but the addresses given with --peer
+    #[arg(long, requires = "no_discovery")]
+    pub only_peers: bool,
     /// Let tills on this very machine find each other too
     #[arg(long)]
     pub loopback: bool,

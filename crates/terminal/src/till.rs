@@ -58,6 +58,8 @@ pub struct MeshSetup {
     pub discover: bool,
     /// Whether several tills share this machine.
     pub loopback: bool,
+    /// Whether addresses are dialled that peers tell of, or that worked before.
+    pub learn: bool,
     /// Members by word of the pairing, until the roster is here.
     pub trusted: BTreeSet<DeviceId>,
 }
@@ -211,9 +213,9 @@ impl<S: Storage> Till<S> {
 
     /// Puts the till on the network.
     pub fn share(&mut self, setup: MeshSetup) -> Result<(), MeshError> {
-        let MeshSetup { bind, configured, discover, loopback, trusted } = setup;
+        let MeshSetup { bind, configured, discover, loopback, learn, trusted } = setup;
         let key = self.key.clone();
-        let config = MeshConfig { key, bind, configured, discover, loopback, trusted };
+        let config = MeshConfig { key, bind, configured, discover, loopback, learn, trusted };
         self.mesh = Some(Mesh::start(config, &mut self.node, self.clock.moment())?);
         Ok(())
     }

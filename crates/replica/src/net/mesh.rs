@@ -44,6 +44,8 @@ pub struct MeshConfig {
     pub discover: bool,
     /// Whether several tills share this machine: then loopback addresses are announced too.
     pub loopback: bool,
+    /// Whether addresses are dialled that peers tell of, or that worked before.
+    pub learn: bool,
     /// Members by word of the pairing, until the roster is here.
     pub trusted: BTreeSet<DeviceId>,
 }
@@ -169,6 +171,7 @@ pub struct Mesh {
     members: Members,
     /// The roster's members when they were last passed on, and how many records it had then.
     known: (BTreeSet<DeviceId>, usize),
+    learn: bool,
     trusted: BTreeSet<DeviceId>,
     devices: BTreeMap<ConnId, DeviceId>,
     events: mpsc::Receiver<Event>,
@@ -213,7 +216,9 @@ impl Mesh {
         )?;
         let port = endpoint.local_address().port();
         let mut contacts = Contacts::new(me, port);
-        if let Ok(Some(bytes)) = node.storage().small_file(CONTACTS_FILE) {
+        if config.learn
+            && let Ok(Some(bytes)) = node.storage().small_file(CONTACTS_FILE)
+        {
             contacts.restore(at.monotonic_ms, &bytes);
         }
         for address in config.configured {
@@ -246,6 +251,7 @@ impl Mesh {
             discovery,
             members,
             known: (BTreeSet::new(), 0),
+            learn: config.learn,
             trusted: config.trusted,
             devices: BTreeMap::new(),
             events,
@@ -561,7 +567,9 @@ impl Mesh {
                     }
                 }
                 Output::Learnt { from, device, addresses } => {
-                    self.contacts.learnt(self.ticked_ms, from, device, &addresses);
+                    if self.learn {
+                        self.contacts.learnt(self.ticked_ms, from, device, &addresses);
+                    }
                 }
             }
         }

@@ -24,6 +24,8 @@ use crate::till::{MeshSetup, Till};
 
 /// Longest wait before the keyboard is looked at.
 const LOOK: Duration = Duration::from_millis(50);
+/// Time for the last word of a pairing to arrive.
+const LAST_WORD: Duration = Duration::from_millis(500);
 /// How long a new device may take to fetch the store without a word from the others.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -107,6 +109,7 @@ fn setup(listen: &str, loopback: bool) -> Result<MeshSetup, TerminalError> {
         configured: Vec::new(),
         discover: true,
         loopback,
+        learn: true,
         trusted: BTreeSet::new(),
     })
 }
@@ -147,6 +150,12 @@ impl PairingIo<FileStorage> for AtTheManager<'_> {
     }
 
     fn close(&mut self, till: &mut Till<FileStorage>, conn: replica::sync::ConnId) {
+        // Closing drops what is still on its way: the other side, once it has read the last word,
+        // closes by itself.
+        let patience = Instant::now();
+        while patience.elapsed() < LAST_WORD {
+            till.wait(LOOK);
+        }
         if let Some(mesh) = till.mesh() {
             mesh.endpoint().close(conn, "pairing is over");
         }
@@ -256,6 +265,7 @@ fn fetch(
         configured: addresses,
         discover: true,
         loopback,
+        learn: true,
         trusted: std::iter::once(manager).collect(),
     })?;
     let started = Instant::now();

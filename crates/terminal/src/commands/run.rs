@@ -55,6 +55,7 @@ fn setup(typed: &Run) -> Result<MeshSetup, TerminalError> {
         configured: typed.peer.iter().map(|text| address(text)).collect::<Result<_, _>>()?,
         discover: !typed.no_discovery,
         loopback: typed.loopback,
+        learn: !typed.only_peers,
         trusted: BTreeSet::new(),
     })
 }
