@@ -1,0 +1,183 @@
+//! What came of it: the figures of each replica, read from its own folder once its process has ended.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::tills::Till;
+
+/// Receipt and record id of each acknowledged invoice, and those that changed.
+#[derive(Debug, Default)]
+pub(super) struct Acknowledged {
+    invoices: BTreeMap<String, (Value, Value)>,
+    changed: Vec<String>,
+}
+
+impl Acknowledged {
+    pub(super) fn note(&mut self, ack: &Value) {
+        let invoice = ack["invoice"].as_str().unwrap_or_default().to_owned();
+        let now = (ack["receipt"].clone(), ack["id"].clone());
+        match self.invoices.get(&invoice) {
+            None => {
+                self.invoices.insert(invoice, now);
+            }
+            Some(before) if *before != now => self.changed.push(invoice),
+            Some(_) => {}
+        }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.invoices.len()
+    }
+}
+
+/// All that is known at the end.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) acknowledged: Acknowledged,
+    pub(super) kills: usize,
+    pub(super) summaries: Vec<Value>,
+    /// Of the running tills, when they agreed.
+    pub(super) statuses: Vec<Value>,
+    pub(super) sold_in: Duration,
+    pub(super) agreed_in: Duration,
+    pub(super) replicas: Vec<Value>,
+    start_ms: u64,
+}
+
+impl Outcome {
+    /// Reads what each till's folder holds.
+    pub(super) fn read(&mut self, store: &[Till]) -> Result<(), String> {
+        for till in store {
+            let report = till.ask(&["report", "sales"])?;
+            let status = till.status()?;
+            self.start_ms = self.start_ms.max(whole(&status["ready_ms"]));
+            self.replicas.push(replica(&till.name(), &report, &status));
+        }
+        Ok(())
+    }
+
+    /// Acknowledged documents that no replica's books account for, or more than one.
+    pub(super) fn lost(&self) -> u64 {
+        let acknowledged = u64::try_from(self.acknowledged.count()).unwrap_or(u64::MAX);
+        let recorded = |replica: &Value| {
+            ["sales", "returns", "adjustments", "postings"]
+                .iter()
+                .map(|name| whole(&replica[*name]))
+                .sum::<u64>()
+        };
+        self.replicas
+            .iter()
+            .map(|replica| recorded(replica).abs_diff(acknowledged))
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Invoices that were acknowledged under another number or record the second time.
+    pub(super) fn changed(&self) -> usize {
+        self.acknowledged.changed.len()
+    }
+
+    /// Whether all replicas have the same of everything that must not differ.
+    pub(super) fn agree(&self) -> bool {
+        let but_name = |replica: &Value| {
+            let mut replica = replica.clone();
+            replica["name"] = Value::Null;
+            replica
+        };
+        let mut replicas = self.replicas.iter().map(but_name);
+        let first = replicas.next();
+        replicas.all(|replica| Some(replica) == first)
+    }
+
+    pub(super) fn is_sound(&self) -> bool {
+        let gapless = |replica: &Value| replica["receipts_gapless"] == Value::Bool(true);
+        self.agree() && self.lost() == 0 && self.changed() == 0 && self.replicas.iter().all(gapless)
+    }
+
+    pub(super) fn per_second(&self) -> u64 {
+        let millis = u64::try_from(self.sold_in.as_millis()).unwrap_or(u64::MAX).max(1);
+        let receipts: u64 = self.summaries.iter().map(|of| whole(&of["measured_receipts"])).sum();
+        receipts.saturating_mul(1000) / millis
+    }
+
+    /// Percentiles of the till where they are worst.
+    pub(super) fn worst(values: &[&Value]) -> Value {
+        let worst = |name: &str| values.iter().filter_map(|of| of[name].as_u64()).max();
+        json!({"p50": worst("p50"), "p99": worst("p99")})
+    }
+
+    pub(super) fn pay_to_durable(&self) -> Value {
+        let all: Vec<&Value> = self.summaries.iter().map(|of| &of["pay_to_durable_us"]).collect();
+        Self::worst(&all)
+    }
+
+    pub(super) fn flush(&self) -> Value {
+        let all: Vec<&Value> = self.summaries.iter().map(|of| &of["floor_us"]).collect();
+        Self::worst(&all)
+    }
+
+    pub(super) fn visible(&self) -> Value {
+        let all: Vec<&Value> =
+            self.statuses.iter().map(|of| &of["network"]["stored_by_all_us"]).collect();
+        Self::worst(&all)
+    }
+
+    /// Bytes on all sockets, those of killed processes not counted.
+    pub(super) fn wire_bytes(&self) -> u64 {
+        self.statuses.iter().map(|of| whole(&of["network"]["sent_bytes"])).sum()
+    }
+
+    pub(super) fn json(&self) -> Value {
+        json!({
+            "replicas": self.replicas,
+            "acknowledged": self.acknowledged.count(),
+            "acknowledged_lost": self.lost(),
+            "acknowledged_changed": self.changed(),
+            "agree": self.agree(),
+            "kills": self.kills,
+            "sales_per_second": self.per_second(),
+            "pay_to_durable_us": self.pay_to_durable(),
+            "fdatasync_us": self.flush(),
+            "visible_on_last_peer_us": self.visible(),
+            "wire_bytes": self.wire_bytes(),
+            "start_ms": self.start_ms,
+            "sold_in_ms": u64::try_from(self.sold_in.as_millis()).unwrap_or(u64::MAX),
+            "agreed_in_ms": u64::try_from(self.agreed_in.as_millis()).unwrap_or(u64::MAX),
+        })
+    }
+}
+
+/// The figures of one replica.
+fn replica(name: &str, report: &Value, status: &Value) -> Value {
+    let receipts = report["receipts"].as_object();
+    let gapless = receipts.is_some_and(|registers| {
+        registers.values().all(|register| register["gapless"] == Value::Bool(true))
+    });
+    json!({
+        "name": name,
+        "sales": report["sales"]["count"],
+        "returns": report["returns"]["count"],
+        "adjustments": report["adjustments"],
+        "postings": report["postings"]["count"],
+        "sales_value": report["sales"]["value"],
+        "returns_value": report["returns"]["value"],
+        "total": report["total"],
+        "tax": report["tax"],
+        "units_sold": report["units_sold"],
+        "receipts_gapless": gapless,
+        "stock_digest": status["digests"]["stock"],
+        "held_digest": status["digests"]["held"],
+        "meaning_digest": status["digests"]["meaning"],
+    })
+}
+
+/// How many others a till is connected to.
+pub(super) fn peers(status: &Value) -> usize {
+    status["network"]["peers"].as_array().map_or(0, Vec::len)
+}
+
+pub(super) fn whole(value: &Value) -> u64 {
+    value.as_u64().unwrap_or(0)
+}
