@@ -68,7 +68,7 @@ fn a_store_shares_everything_over_quic() {
     let address = first.mesh.address();
     let second = online(tills.next().unwrap(), 2, &[address]);
     let third = online(tills.next().unwrap(), 3, &[address]);
-    let mut members = [first, second, third];
+    let mut members = vec![first, second, third];
     until(&mut members, "all are connected, by what they learn from each other", |members| {
         members.iter().all(|member| member.mesh.peers().count() == 2)
     });
@@ -94,7 +94,7 @@ fn a_revoked_till_is_cut_off_at_once() {
     let first = online(tills.next().unwrap(), 1, &[]);
     let address = first.mesh.address();
     let second = online(tills.next().unwrap(), 2, &[address]);
-    let mut members = [first, second];
+    let mut members = vec![first, second];
     until(&mut members, "they are connected", |members| {
         members.iter().all(|member| member.mesh.peers().count() == 1)
     });

@@ -13,7 +13,7 @@ use thiserror::Error;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
-use super::discovery::{Discovery, DiscoveryConfig, DiscoveryEvent};
+use super::discovery::{Discovery, DiscoveryConfig, DiscoveryError, DiscoveryEvent};
 use super::{
     DialFailure, Endpoint, EndpointConfig, Members, NetError, NetEvent, NetLimits, NetStats,
 };
@@ -225,18 +225,9 @@ impl Mesh {
             contacts.add_static(at.monotonic_ms, address);
         }
         let mut news = VecDeque::new();
-        let discovery = config.discover.then(|| {
-            let found = sender.clone();
-            let mut discovery = DiscoveryConfig::new(store, me, port);
-            discovery.loopback = config.loopback;
-            // What is dropped while the channel is full is announced again.
-            Discovery::start(discovery, move |event| {
-                !matches!(
-                    found.try_send(Event::Found(event)),
-                    Err(mpsc::error::TrySendError::Closed(_))
-                )
-            })
-        });
+        let mut announced = DiscoveryConfig::new(store, me, port);
+        announced.loopback = config.loopback;
+        let discovery = config.discover.then(|| discover(announced, sender.clone()));
         let discovery = match discovery.transpose() {
             Ok(discovery) => discovery,
             Err(error) => {
@@ -617,6 +608,18 @@ impl Mesh {
             self.news.push_back(news);
         }
     }
+}
+
+/// Announces this till and looks for others.
+fn discover(
+    config: DiscoveryConfig,
+    found: mpsc::Sender<Event>,
+) -> Result<Discovery, DiscoveryError> {
+    // What is dropped while the channel is full is announced again.
+    Discovery::start(config, move |event| {
+        let sent = found.try_send(Event::Found(event));
+        !matches!(sent, Err(mpsc::error::TrySendError::Closed(_)))
+    })
 }
 
 /// A failed dial as the address book knows it.

@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Time for the last word of a pairing to arrive.
 const LAST_WORD: Duration = Duration::from_millis(500);
 /// How long a new device may take to fetch the store without a word from the others.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(super) fn pair(context: &mut Context<'_>, typed: &Pair) -> Result<(), TerminalError> {
     let asked = parse_register(typed.register.as_deref())?;
@@ -67,12 +67,15 @@ pub(super) fn pair(context: &mut Context<'_>, typed: &Pair) -> Result<(), Termin
             "register": register.as_str(),
         }});
         context.output.answer(&answer, || format!("It serves register {register}."))?;
-        if runs { Ok(()) } else { hand_over(till, added.device) }
+        if !runs {
+            hand_over(till, added.device);
+        }
+        Ok(())
     })
 }
 
 /// A till that does not stay on waits until the new device has what is here.
-fn hand_over(till: &mut Till<FileStorage>, device: DeviceId) -> Result<(), TerminalError> {
+fn hand_over(till: &mut Till<FileStorage>, device: DeviceId) {
     let mut heard = Instant::now();
     let mut seen = false;
     while heard.elapsed() < PATIENCE {
@@ -87,7 +90,6 @@ fn hand_over(till: &mut Till<FileStorage>, device: DeviceId) -> Result<(), Termi
             None => {}
         }
     }
-    Ok(())
 }
 
 /// The next register nobody has: R2 after R1.

@@ -61,12 +61,7 @@ fn status(
         let (entries, bytes) = (storage.next_ordinal(stream), storage.stream_bytes(stream));
         json!({"entries": entries, "bytes": bytes})
     };
-    let (index, why) = match storage.map_state() {
-        MapState::Loaded => ("loaded", None),
-        MapState::Fresh => ("new", None),
-        MapState::Replaced { reason } => ("replaced", Some(reason)),
-        MapState::Unusable { reason } => ("unusable", Some(reason)),
-    };
+    let (index, why) = index_state(storage.map_state());
     Ok(json!({
         "store": {
             "id": replica.store_id().map(|id| id.to_string()),
@@ -103,6 +98,15 @@ fn status(
         "room": room,
         "writing_stopped": replica.stopped(),
     }))
+}
+
+fn index_state(state: &MapState) -> (&'static str, Option<&String>) {
+    match state {
+        MapState::Loaded => ("loaded", None),
+        MapState::Fresh => ("new", None),
+        MapState::Replaced { reason } => ("replaced", Some(reason)),
+        MapState::Unusable { reason } => ("unusable", Some(reason)),
+    }
 }
 
 /// The other tills, where this one is on the network.

@@ -128,7 +128,7 @@ impl Till {
         let value: Value = serde_json::from_str(&first.unwrap_or_default())
             .map_err(|_no_json| format!("{} did not start", self.name()))?;
         said(value.clone())?;
-        self.address = value["running"]["address"].as_str().unwrap_or_default().to_owned();
+        value["running"]["address"].as_str().unwrap_or_default().clone_into(&mut self.address);
         self.setting = Some(setting.clone());
         self.running = Some(child);
         // Whoever writes into a full pipe stops.
