@@ -139,7 +139,8 @@ fn killed_anywhere_and_run_again_every_document_is_there_once_under_its_number()
 fn a_cart_left_by_a_killed_run_is_given_up_and_a_cashiers_cart_is_not() {
     let mut till = memory_till();
     replay_until(&mut till, 1);
-    let (ours, theirs) = (OperatorId::new(OPERATOR).unwrap(), OperatorId::new("anna").unwrap());
+    let ours = OperatorId::new(format!("{OPERATOR}-R1")).unwrap();
+    let theirs = OperatorId::new("anna").unwrap();
     till.open_cart("2", &ours).unwrap();
     till.open_cart("2", &theirs).unwrap();
     let plan = plan();
