@@ -292,6 +292,24 @@ impl Running {
         self.wait()
     }
 
+    /// Asks it to stop in order (SIGTERM), and waits until it has.
+    ///
+    /// # Errors
+    /// [`TillmeshError::System`].
+    pub fn stop(&mut self) -> Result<ExitStatus, TillmeshError> {
+        let id = self.child.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &id]).status();
+        asked.map_err(system("asking tillmesh to stop"))?;
+        self.wait()
+    }
+
+    /// Reads and drops what it prints from now on: whoever writes into a full pipe stops.
+    pub fn ignore_output(&mut self) {
+        if let Some(lines) = self.lines.take() {
+            std::thread::spawn(move || lines.lines().map_while(Result::ok).for_each(drop));
+        }
+    }
+
     /// Waits for its end.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ mod shop;
 mod wires;
 
 use proptest::prelude::*;
-use replica::core::{FeedId, Lane};
+use replica::core::{Command, FeedId, HeldBack, Lane};
 use replica::sync::CloseReason;
 
 use mesh::{add, device_of, pay, sell, store};
@@ -125,7 +125,7 @@ fn a_till_that_knows_nothing_yet_gets_everything_from_one_that_founded_nothing()
     }
     let group = tills[0].replica().store_id().unwrap();
     let add = mesh::added(4, replica::core::Role::Till);
-    tills[0].execute(shop::at(11_000), replica::core::Command::ChangeRoster(add)).unwrap();
+    tills[0].execute(shop::at(11_000), Command::ChangeRoster(add)).unwrap();
     tills.push(mesh::fresh(identity(4, 1), group));
     let mut world = World::new(tills, 4);
     world.connect(0, 1);
@@ -172,6 +172,49 @@ fn a_stranger_is_not_let_in() {
     while world.step() {}
     assert_eq!(world.closed.first(), Some(&(0, CloseReason::NotAMember)));
     assert!(world.links.values().all(|ends| *ends != (0, 3)));
+}
+
+#[test]
+fn what_a_till_sells_after_it_was_revoked_counts_nowhere_though_another_passes_it_on() {
+    let mut world = three();
+    sell_on(&mut world, 2);
+    world.run(1500);
+    world.cut(0, 1);
+    world.cut(0, 2);
+    world.act(0, |till, ms| {
+        for record in till.replica().revocation(device_of(3)).unwrap() {
+            till.execute(shop::at(ms), Command::ChangeRoster(record)).unwrap();
+        }
+        mesh::settle(till);
+    });
+    // Neither of the others has heard of it.
+    for _ in 0..3 {
+        sell_on(&mut world, 2);
+    }
+    world.run(1500);
+    assert_eq!((world.sales(0), world.sales(1), world.sales(2)), (1, 4, 4));
+    world.connect(0, 1);
+    world.run(12_000);
+    assert!(world.closed.contains(&(1, CloseReason::NotAMember)), "{:?}", world.closed);
+    assert!(world.links.values().all(|ends| *ends == (0, 1)), "{:?}", world.links);
+    let [manager, other, _] = &mut world.peers[..] else { panic!() };
+    let agreed = mesh::summary(&mut manager.till);
+    assert_eq!(mesh::summary(&mut other.till), agreed);
+    assert!(agreed.kept_aside.len() >= 3, "{agreed:?}");
+    assert!(
+        agreed.kept_aside.iter().all(|(_, reason)| matches!(reason, HeldBack::BeyondCut(_))),
+        "{agreed:?}"
+    );
+    assert_eq!((world.sales(0), world.sales(1)), (1, 1));
+    let kept =
+        world.act(0, |till, _| till.query(|replica, disk| replica.kept_aside(disk)).unwrap());
+    assert_eq!(kept.iter().map(|feed| feed.sales).sum::<u64>(), 3, "shown, and in no total");
+    // It is let in no more, and the others go on.
+    world.connect(1, 2);
+    assert!(world.links.values().all(|ends| *ends == (0, 1)));
+    sell_on(&mut world, 1);
+    world.run(1500);
+    assert_eq!((world.sales(0), world.sales(1)), (2, 2));
 }
 
 /// What can happen to a store.

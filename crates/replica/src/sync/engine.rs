@@ -209,6 +209,7 @@ impl Engine {
         }
         self.choose(node, now);
         self.pump(node);
+        self.resume(node);
     }
 
     /// When to call [`Self::tick`] again, in milliseconds of the monotonic clock.
@@ -280,7 +281,7 @@ impl Engine {
             Message::Total(total) => self.total(conn, total),
             Message::Window(window) => return self.window(node, at, conn, &window),
             Message::Ack(ids) => self.ack(node, conn, &ids),
-            Message::Stored(rows) => self.stored_rows(&rows),
+            Message::Stored(rows) => self.stored_rows(node, &rows),
             Message::Peers(peers) => self.learn(conn, peers),
         }
         Ok(())
@@ -372,16 +373,23 @@ impl Engine {
         self.serve(node, conn);
     }
 
-    fn stored_rows(&mut self, rows: &[StoredRow]) {
-        for row in rows.iter().take(limits::ROWS_PER_FRAME) {
+    /// Believes a relay what it says of members and of entries that are.
+    fn stored_rows<S: Storage>(&mut self, node: &Node<S>, rows: &[StoredRow]) {
+        let members = node.replica().roster().members();
+        let by_members = rows.iter().filter(|row| members.contains(&row.by));
+        for row in by_members.take(limits::ROWS_PER_FRAME) {
             let lane = if row.floor { crate::core::Lane::Floor } else { crate::core::Lane::Ledger };
             let feed = FeedId { device: self.me, incarnation: row.incarnation, lane };
-            self.note_stored(row.by, feed, row.seq);
+            let state = node.replica().feed_state(&feed);
+            if state.is_some_and(|state| row.seq <= state.reached()) {
+                self.note_stored(row.by, feed, row.seq);
+            }
         }
     }
 
     pub(super) fn note_stored(&mut self, by: DeviceId, feed: FeedId, seq: u64) {
-        if by == self.me || self.stored.len() >= limits::SUMMARY_DEVICES_MAX {
+        let is_full = self.stored.len() >= limits::SUMMARY_DEVICES_MAX;
+        if by == self.me || (is_full && !self.stored.contains_key(&by)) {
             return;
         }
         let reached = self.stored.entry(by).or_default().entry(feed).or_default();
@@ -435,7 +443,7 @@ impl Engine {
         self.outputs.push_back(Output::Send { conn, class, frame: message.encode() });
     }
 
-    fn close(&mut self, conn: ConnId, reason: CloseReason) {
+    pub(super) fn close(&mut self, conn: ConnId, reason: CloseReason) {
         self.forget(conn);
         self.outputs.push_back(Output::Close { conn, reason });
     }

@@ -13,7 +13,10 @@ mod session;
 mod sources;
 
 pub use engine::{CloseReason, Engine, Output, Peer};
-pub use message::{FrameError, Message, PROTOCOL_VERSION, Window};
+pub use message::{
+    FeedRow, FrameError, Have, Hello, Message, PROTOCOL_VERSION, StoredRow, SummaryRow, Total,
+    Want, Window,
+};
 
 /// A connection to a peer, as the transport numbers it: never used twice in a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -40,6 +40,14 @@ impl Engine {
         want: Want,
     ) -> Result<(), CloseReason> {
         let Some(session) = self.sessions.get_mut(&conn) else { return Ok(()) };
+        if session.wants_too_much() {
+            return Err(CloseReason::Protocol("a want without an end"));
+        }
+        // Until the index is whole, what is held here is not known, and the want would come to nothing.
+        if node.replica().rebuilding().is_some() {
+            session.postponed.push(want);
+            return Ok(());
+        }
         let Want { device, standing, have } = want;
         let mut serving = Serving { standing, ..Serving::default() };
         match have {
@@ -53,13 +61,7 @@ impl Engine {
                 }
             }
             Have::Feeds { ends, more } => {
-                let rows = session.rows.entry(device).or_default();
-                rows.extend(ends);
-                if rows.len() > limits::WANT_ROWS_MAX
-                    || session.serving.len() > limits::SUMMARY_DEVICES_MAX
-                {
-                    return Err(CloseReason::Protocol("a want without an end"));
-                }
+                session.rows.entry(device).or_default().extend(ends);
                 if more {
                     return Ok(());
                 }
@@ -88,6 +90,22 @@ impl Engine {
         }
         self.begin(node, conn, device, serving);
         Ok(())
+    }
+
+    /// Takes up what could not be answered or read while the index was made again.
+    pub(super) fn resume<S: Storage>(&mut self, node: &mut Node<S>) {
+        if node.replica().rebuilding().is_some() {
+            return;
+        }
+        for conn in self.conns() {
+            let Some(session) = self.sessions.get_mut(&conn) else { continue };
+            for want in core::mem::take(&mut session.postponed) {
+                if let Err(reason) = self.want(node, conn, want) {
+                    self.close(conn, reason);
+                }
+            }
+            self.serve(node, conn);
+        }
     }
 
     fn begin<S: Storage>(
@@ -128,6 +146,7 @@ impl Engine {
         if let Some(session) = self.sessions.get_mut(&conn) {
             session.serving.remove(&device);
             session.rows.remove(&device);
+            session.postponed.retain(|want| want.device != device);
         }
     }
 
@@ -164,8 +183,9 @@ impl Engine {
         let reached = node.replica().feed_state(&feed).map_or(0, FeedState::reached);
         let Ok(Some(run)) = run else {
             // Behind the end there is nothing; before it something waits for its flush, or cannot
-            // be read, and is tried again when the feed grows.
-            if cursor.seq > reached {
+            // be read, and is tried again when the feed grows. Where the end is, an index in the making
+            // does not know.
+            if cursor.seq > reached && node.replica().rebuilding().is_none() {
                 serving.lagging.remove(&feed);
             }
             return false;

@@ -7,8 +7,9 @@ use core::net::SocketAddr;
 use pos_core::ids::DeviceId;
 
 use super::Class;
-use super::message::{FeedRow, SummaryRow};
+use super::message::{FeedRow, Have, SummaryRow, Want};
 use crate::core::{Cursor, FeedId};
+use crate::limits;
 
 /// A peer as a connection sees it.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(super) struct Session {
     pub(super) serving: BTreeMap<DeviceId, Serving>,
     /// Rows of a want whose rest has not come.
     pub(super) rows: BTreeMap<DeviceId, Vec<FeedRow>>,
+    /// Wants that came while the own index was made again.
+    pub(super) postponed: Vec<Want>,
     pub(super) digest_due_ms: u64,
     pub(super) digests_sent: u64,
     next_window: u64,
@@ -67,6 +70,7 @@ impl Session {
             ahead_since: BTreeMap::new(),
             serving: BTreeMap::new(),
             rows: BTreeMap::new(),
+            postponed: Vec::new(),
             digest_due_ms: now_ms,
             digests_sent: 0,
             next_window: 1,
@@ -79,6 +83,20 @@ impl Session {
     /// Bytes of entries on the way.
     pub(super) const fn in_flight_bytes(&self) -> usize {
         self.in_flight_bytes
+    }
+
+    /// Whether it asks for more devices, or names more feeds before its wants are complete, than
+    /// any honest peer: both are kept in memory.
+    pub(super) fn wants_too_much(&self) -> bool {
+        let rows: usize = self.rows.values().map(Vec::len).sum();
+        let postponed = self.postponed.iter().map(|want| match &want.have {
+            Have::Digest(_) => 0,
+            Have::Feeds { ends, .. } => ends.len(),
+        });
+        rows.saturating_add(postponed.sum()) > limits::WANT_ROWS_MAX
+            || self.postponed.len() > limits::SUMMARY_DEVICES_MAX
+            || self.rows.len() > limits::SUMMARY_DEVICES_MAX
+            || self.serving.len() > limits::SUMMARY_DEVICES_MAX
     }
 
     /// The class a window of `feed` goes by: that of those on the way, so that none is overtaken.

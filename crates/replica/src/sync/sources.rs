@@ -1,6 +1,8 @@
 //! Getting: whom to ask for the entries of each device. The device itself where it is connected, else
 //! one peer that passes them on; and once more another one, where that one does not have all.
 
+use std::collections::BTreeSet;
+
 use pos_core::ids::DeviceId;
 
 use super::ConnId;
@@ -133,15 +135,18 @@ impl Engine {
         self.repair(node, now);
     }
 
-    /// Everybody who has written something, or is here.
+    /// Everybody who has written something, or is here. Those who are known come first: what a peer
+    /// makes up takes nobody's place.
     fn authors(&self, replica: &Replica) -> Vec<DeviceId> {
-        let mut authors = replica.roster().members();
-        authors.extend(replica.held_by_device().into_keys());
-        for session in self.sessions.values().filter(|session| session.ready) {
-            authors.insert(session.device);
-            authors.extend(session.theirs.keys().copied());
-        }
-        authors.into_iter().take(limits::SUMMARY_DEVICES_MAX).collect()
+        let mut known = replica.roster().members();
+        known.extend(replica.held_by_device().into_keys());
+        let ready = || self.sessions.values().filter(|session| session.ready);
+        known.extend(ready().map(|session| session.device));
+        let told: BTreeSet<DeviceId> = ready()
+            .flat_map(|session| session.theirs.keys().copied())
+            .filter(|device| !known.contains(device))
+            .collect();
+        known.into_iter().chain(told).take(limits::SUMMARY_DEVICES_MAX).collect()
     }
 
     fn direct_are_done(&self, replica: &Replica) -> bool {

@@ -344,9 +344,14 @@ impl Forger {
         deps: Vec<EntryId>,
         ops: Vec<(u16, OpClass, Vec<u8>)>,
     ) -> Vec<u8> {
+        let op = |(kind, class, body)| OpDraft { kind, class, subject: Vec::new(), body };
+        self.sign(deps, ops.into_iter().map(op).collect())
+    }
+
+    /// An entry with ops that are about something.
+    pub(crate) fn sign(&mut self, deps: Vec<EntryId>, ops: Vec<OpDraft>) -> Vec<u8> {
         self.seq += 1;
         self.lamport += 1;
-        let op = |(kind, class, body)| OpDraft { kind, class, subject: Vec::new(), body };
         let draft = EntryDraft {
             group: self.group,
             lane: Lane::Ledger,
@@ -357,7 +362,7 @@ impl Forger {
             wall: at(0).wall,
             roster_heads: self.roster_heads.clone(),
             deps,
-            ops: ops.into_iter().map(op).collect(),
+            ops,
         };
         let entry = Entry::sign(draft, &self.identity.key, &self.identity.seal).unwrap();
         self.previous = entry.id();

@@ -20,6 +20,9 @@ pub(crate) struct Peer {
     pub(crate) engine: Engine,
 }
 
+/// The end of a connection that a test holds.
+const BY_HAND: usize = usize::MAX;
+
 /// From one end of a connection to the other.
 type Wire = (ConnId, usize, Class);
 
@@ -31,6 +34,8 @@ pub(crate) struct World {
     /// Bytes sent so far.
     pub(crate) bytes: usize,
     pub(crate) frames: usize,
+    /// What peers have sent to a connection whose other end a test plays itself.
+    pub(crate) to_us: Vec<(ConnId, Class, Vec<u8>)>,
     wires: BTreeMap<Wire, VecDeque<Vec<u8>>>,
     next: u64,
     seed: u64,
@@ -52,6 +57,7 @@ impl World {
             closed: Vec::new(),
             bytes: 0,
             frames: 0,
+            to_us: Vec::new(),
             wires: BTreeMap::new(),
             next: 1,
             seed,
@@ -79,6 +85,27 @@ impl World {
         }
     }
 
+    /// Connects a peer to a device whose part the test plays, frame by frame.
+    pub(crate) fn connect_by_hand(&mut self, peer: usize, device: DeviceId) -> ConnId {
+        let conn = ConnId(self.next);
+        self.next += 1;
+        self.links.insert(conn, (peer, BY_HAND));
+        let moment = at(self.now);
+        let Peer { till, engine } = &mut self.peers[peer];
+        engine.connected(till, moment, conn, device, None);
+        self.collect(peer);
+        conn
+    }
+
+    /// Gives a frame to the peer at the other end of such a connection, past everything on the wires.
+    pub(crate) fn inject(&mut self, conn: ConnId, class: Class, frame: &[u8]) {
+        let Some(&(peer, _)) = self.links.get(&conn) else { return };
+        let moment = at(self.now);
+        let Peer { till, engine } = &mut self.peers[peer];
+        engine.frame(till, moment, conn, class, frame);
+        self.collect(peer);
+    }
+
     pub(crate) fn connect_all(&mut self) {
         for a in 0..self.peers.len() {
             for b in a + 1..self.peers.len() {
@@ -99,10 +126,10 @@ impl World {
         }
     }
 
-    fn hang_up(&mut self, conn: ConnId) {
+    pub(crate) fn hang_up(&mut self, conn: ConnId) {
         self.wires.retain(|(of, ..), _| *of != conn);
         let Some((a, b)) = self.links.remove(&conn) else { return };
-        for peer in [a, b] {
+        for peer in [a, b].into_iter().filter(|peer| *peer != BY_HAND) {
             let moment = at(self.now);
             let Peer { till, engine } = &mut self.peers[peer];
             engine.disconnected(till, moment, conn);
@@ -211,6 +238,10 @@ impl World {
                     let to = if a == peer { b } else { a };
                     self.bytes += frame.len();
                     self.frames += 1;
+                    if to == BY_HAND {
+                        self.to_us.push((conn, class, frame));
+                        continue;
+                    }
                     self.wires.entry((conn, to, class)).or_default().push_back(frame);
                 }
                 Output::Close { conn, reason } => {

@@ -26,6 +26,8 @@ use crate::till::{MeshSetup, Till};
 const LOOK: Duration = Duration::from_millis(50);
 /// Time for the last word of a pairing to arrive.
 const LAST_WORD: Duration = Duration::from_millis(500);
+/// How long the manager's till may take to give a new device its register once it has all else.
+const REGISTER_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a new device may take to fetch the store without a word from the others.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -273,11 +275,17 @@ fn fetch(
     let started = Instant::now();
     let mut progress = context.output.progress(0, "Fetching the store", Unit::Things);
     let mut heard = (Instant::now(), 0);
+    let mut has_all = None;
     loop {
         till.wait(LOOK);
         let is_member = till.replica().own_role().is_some();
         if is_member && till.replica().rebuilding().is_none() && till.in_step() {
-            break;
+            // The manager's till names the register after it has let the device in: not to wait for
+            // it would leave a till that sells nothing until it meets another one.
+            let since: &Instant = has_all.get_or_insert_with(Instant::now);
+            if serves_a_register(till) || since.elapsed() > REGISTER_PATIENCE {
+                break;
+            }
         }
         if let Some((done, total)) = till.mesh().and_then(|mesh| mesh.catching_up()) {
             progress.of(total);
@@ -306,6 +314,11 @@ fn fetch(
         let register = register.map_or_else(String::new, |name| format!(" as register {name}"));
         format!("This till is part of {store}{register}. Start it with `tillmesh run`.")
     })
+}
+
+fn serves_a_register(till: &Till<FileStorage>) -> bool {
+    let replica = till.replica();
+    replica.books().registers().any(|(_, holder)| holder == replica.device())
 }
 
 /// Network and keyboard of the device that comes in.
