@@ -85,7 +85,7 @@ impl Till {
                 }
                 Err(fault) => drop(ready.send(Err(fault))),
             }
-            drop(end.send(()));
+            let _told_or_gone = end.send(());
         })?;
         started.await??;
         Ok(Self { orders: Some(orders), nudger, ended: Some(ended) })
