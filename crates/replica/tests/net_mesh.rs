@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use pos_core::report::ReportFilter;
 use replica::core::{Command, RosterRecord};
+use replica::net::NetLimits;
 use replica::net::mesh::{Mesh, MeshConfig, News};
 
 use mesh::{cuts_at, device_of, held_entries, sell, store};
@@ -31,6 +32,7 @@ fn online(mut till: Till, device: u8, peers: &[SocketAddr]) -> Member {
         loopback: true,
         learn: true,
         trusted: BTreeSet::new(),
+        limits: NetLimits::default(),
     };
     let mesh = Mesh::start(config, &mut till, at(10_000)).unwrap();
     Member { till, mesh }

@@ -21,6 +21,7 @@ use replica::core::{
     Outcome, Remainder, Replica, RosterRecord,
 };
 use replica::documents::{CustomerEdit, CustomerView};
+use replica::net::NetLimits;
 use replica::net::mesh::{Mesh, MeshConfig, MeshError};
 use replica::node::Node;
 use replica::recovery::{self, RecoveryPhrase};
@@ -215,7 +216,9 @@ impl<S: Storage> Till<S> {
     pub fn share(&mut self, setup: MeshSetup) -> Result<(), MeshError> {
         let MeshSetup { bind, configured, discover, loopback, learn, trusted } = setup;
         let key = self.key.clone();
-        let config = MeshConfig { key, bind, configured, discover, loopback, learn, trusted };
+        let limits = NetLimits::default();
+        let config =
+            MeshConfig { key, bind, configured, discover, loopback, learn, trusted, limits };
         self.mesh = Some(Mesh::start(config, &mut self.node, self.clock.moment())?);
         Ok(())
     }

@@ -298,6 +298,10 @@ pub struct ConnectionStats {
     pub round_trip: Duration,
     /// Bytes of UDP payload sent.
     pub sent_bytes: u64,
+    /// UDP packets sent.
+    pub sent_packets: u64,
+    /// QUIC acknowledgements in them.
+    pub sent_acks: u64,
     /// Bytes of UDP payload received.
     pub received_bytes: u64,
     /// Bytes of frames that wait to be sent.
@@ -312,6 +316,8 @@ impl ConnectionStats {
             device: link.device,
             round_trip: stats.path.rtt,
             sent_bytes: stats.udp_tx.bytes,
+            sent_packets: stats.udp_tx.datagrams,
+            sent_acks: stats.frame_tx.acks,
             received_bytes: stats.udp_rx.bytes,
             waiting_bytes: link.waiting(),
         }

@@ -69,6 +69,17 @@ pub struct NetStats {
     pub connections: Vec<ConnectionStats>,
 }
 
+/// Counts what a socket sends; it may outlive the endpoint.
+#[derive(Debug, Clone)]
+pub struct Meter(Arc<Counters>);
+
+impl Meter {
+    /// As [`NetStats::sent_bytes`].
+    pub fn sent_bytes(&self) -> u64 {
+        self.0.sent.load(Ordering::Relaxed)
+    }
+}
+
 /// What the tasks of an endpoint and its handle share.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -190,6 +201,11 @@ impl Endpoint {
             received_bytes: self.shared.counters.received.load(Ordering::Relaxed),
             connections: links.iter().map(|link| ConnectionStats::of(link)).collect(),
         }
+    }
+
+    /// Reads what the socket has sent from any thread.
+    pub fn meter(&self) -> Meter {
+        Meter(Arc::clone(&self.shared.counters))
     }
 
     /// Closes all connections and tells the peers; waits a moment for that to leave. No `Closed`

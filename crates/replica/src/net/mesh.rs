@@ -48,6 +48,8 @@ pub struct MeshConfig {
     pub learn: bool,
     /// Members by word of the pairing, until the roster is here.
     pub trusted: BTreeSet<DeviceId>,
+    /// What is allowed at the door: the default, unless many tills share one address.
+    pub limits: NetLimits,
 }
 
 /// Why a replica is not put on the network.
@@ -187,6 +189,16 @@ pub struct Mesh {
     saved_revision: u64,
     saved_ms: u64,
     ticked_ms: u64,
+    sent_frames: SentFrames,
+}
+
+/// Frames given to the sockets since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SentFrames {
+    /// How many.
+    pub count: u64,
+    /// Their bytes, without their lengths and all that QUIC adds.
+    pub bytes: u64,
 }
 
 impl Mesh {
@@ -209,7 +221,7 @@ impl Mesh {
                 key: config.key,
                 bind: config.bind,
                 members: members.clone(),
-                limits: NetLimits::default(),
+                limits: config.limits,
                 runtime: None,
             },
             sender.clone(),
@@ -257,6 +269,7 @@ impl Mesh {
             saved_revision: 0,
             saved_ms: at.monotonic_ms,
             ticked_ms: 0,
+            sent_frames: SentFrames::default(),
         };
         mesh.follow_roster(node, at);
         Ok(mesh)
@@ -406,6 +419,11 @@ impl Mesh {
         self.endpoint.stats()
     }
 
+    /// The engine's frames, without those of pairing.
+    pub const fn sent_frames(&self) -> SentFrames {
+        self.sent_frames
+    }
+
     /// Cuts this till off from all others, for demonstrations: nothing comes, nothing goes.
     pub fn cut_off(&self, is_cut_off: bool) {
         self.endpoint.set_cut_off(is_cut_off);
@@ -547,6 +565,9 @@ impl Mesh {
             match output {
                 // What cannot be sent belongs to a connection whose end is about to be told.
                 Output::Send { conn, class, frame } => {
+                    let bytes = u64::try_from(frame.len()).unwrap_or(u64::MAX);
+                    self.sent_frames.count = self.sent_frames.count.wrapping_add(1);
+                    self.sent_frames.bytes = self.sent_frames.bytes.wrapping_add(bytes);
                     let _sent_or_closed = self.endpoint.send(conn, class, frame);
                 }
                 Output::Close { conn, reason } => {

@@ -23,7 +23,7 @@ mod tls;
 mod visit;
 
 pub use connection::ConnectionStats;
-pub use endpoint::{Endpoint, EndpointConfig, NetStats};
+pub use endpoint::{Endpoint, EndpointConfig, Meter, NetStats};
 pub use event::{
     CloseReason, DialFailure, Farewell, FrameFault, NetError, NetEvent, Payload, Refusal, SendError,
 };

@@ -29,6 +29,12 @@ pub(crate) struct Mesh {
     /// Unchanged documents that a till comes back to
     #[arg(long, value_name = "COUNT", default_value = "1000")]
     documents: usize,
+    /// Entries that a new till takes in; 0: not measured
+    #[arg(long, value_name = "COUNT", default_value = "100000")]
+    entries: usize,
+    /// Only the contestants whose name contains this
+    #[arg(long, value_name = "NAME", default_value = "")]
+    only: String,
     /// Seconds a contestant may use with one number of tills, start included
     #[arg(long, value_name = "SECONDS", default_value = "60")]
     limit_s: u64,
@@ -54,6 +60,8 @@ fn rows(program: &Path, mesh: &Mesh, folder: &Path) -> Result<Vec<Value>, String
         .args(["--samples", &mesh.samples.to_string()])
         .args(["--payload", &mesh.payload.to_string()])
         .args(["--documents", &mesh.documents.to_string()])
+        .args(["--entries", &mesh.entries.to_string()])
+        .args(["--only", &mesh.only])
         .args(["--limit-s", &mesh.limit_s.to_string()])
         .arg("--folder")
         .arg(folder)
@@ -100,29 +108,63 @@ fn table(mesh: &Mesh, rows: &[Value]) -> String {
             notes.extend(note(row, mesh.samples));
         }
     }
-    lines.extend([
-        String::new(),
-        "| a till comes back, nothing has changed | documents | bytes, median | least | most |"
-            .to_owned(),
-        "|---|---:|---:|---:|---:|".to_owned(),
-    ]);
-    for row in rows.iter().filter(|row| row["kind"] == "reconnect") {
-        let bytes = &row["bytes"];
-        lines.push(format!(
-            "| {} ({}) | {} | {} | {} | {} |",
-            text(&row["contestant"]),
-            text(&row["durability"]),
-            row["documents"],
-            bytes["median"],
-            bytes["least"],
-            bytes["most"]
-        ));
-    }
+    lines.extend(reconnects(rows));
+    lines.extend(catch_ups(rows));
     if !notes.is_empty() {
         lines.push(String::new());
         lines.extend(notes);
     }
     lines.join("\n")
+}
+
+fn reconnects(rows: &[Value]) -> Vec<String> {
+    let mut lines = vec![
+        String::new(),
+        "| a till comes back, nothing has changed | documents | bytes, median | least | most | of \
+         the median: frames |"
+            .to_owned(),
+        "|---|---:|---:|---:|---:|---:|".to_owned(),
+    ];
+    for row in rows.iter().filter(|row| row["kind"] == "reconnect") {
+        let bytes = &row["bytes"];
+        lines.push(format!(
+            "| {} ({}) | {} | {} | {} | {} | {} |",
+            text(&row["contestant"]),
+            text(&row["durability"]),
+            row["documents"],
+            bytes["median"],
+            bytes["least"],
+            bytes["most"],
+            number(&row["frame_bytes"]),
+        ));
+    }
+    lines
+}
+
+/// Nothing where it was not measured.
+fn catch_ups(rows: &[Value]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for row in rows.iter().filter(|row| row["kind"] == "catch_up") {
+        lines.extend([
+            String::new(),
+            "| a new till | entries | in step after | bytes | entries alone | entries alone, zstd -1 \
+             | bytes / zstd -1 |"
+                .to_owned(),
+            "|---|---:|---:|---:|---:|---:|---:|".to_owned(),
+        ]);
+        let bytes = row["bytes"].as_u64().zip(row["zstd_bytes"].as_u64());
+        lines.push(format!(
+            "| {} | {} | {} ms | {} | {} | {} | {} |",
+            text(&row["contestant"]),
+            row["entries"],
+            row["took_ms"],
+            row["bytes"],
+            row["raw_bytes"],
+            row["zstd_bytes"],
+            bytes.map(|(bytes, packed)| ratio(bytes, packed)).unwrap_or_default(),
+        ));
+    }
+    lines
 }
 
 fn change(row: &Value, floor: Option<u64>) -> String {
@@ -138,7 +180,7 @@ fn change(row: &Value, floor: Option<u64>) -> String {
         to_floor.unwrap_or_default(),
         micros(&answered["p50"]),
         micros(&answered["p99"]),
-        row["bytes_per_change"].as_u64().map(|bytes| bytes.to_string()).unwrap_or_default(),
+        number(&row["bytes_per_change"]),
     )
 }
 
@@ -147,6 +189,11 @@ fn note(row: &Value, samples: usize) -> Option<String> {
     let why = row["stopped"].as_str()?;
     let (nodes, name, made) = (&row["nodes"], text(&row["contestant"]), &row["samples"]);
     Some(format!("- {name} with {nodes} tills: {made} of {samples} changes; {why}."))
+}
+
+/// Empty where nothing was measured.
+fn number(value: &Value) -> String {
+    value.as_u64().map(|number| number.to_string()).unwrap_or_default()
 }
 
 /// Empty where nothing was measured.
@@ -166,7 +213,8 @@ mod tests {
 
     fn asked() -> Mesh {
         let (nodes, samples, payload, documents, limit_s) = (vec![2], 100, 600, 1000, 60);
-        Mesh { nodes, samples, payload, documents, limit_s, folder: None }
+        let (entries, only) = (0, String::new());
+        Mesh { nodes, samples, payload, documents, entries, only, limit_s, folder: None }
     }
 
     fn laid_out(rows: &[Value]) -> String {
@@ -184,13 +232,17 @@ mod tests {
                    "samples": 100, "visible_us": {"p50": 600, "p99": 700}, "answered_us": null,
                    "bytes_per_change": 500, "stopped": null}),
             json!({"kind": "reconnect", "contestant": "other", "durability": "disk",
-                   "documents": 1000, "bytes": {"least": 1, "median": 2, "most": 3}}),
+                   "documents": 1000, "bytes": {"least": 1, "median": 2, "most": 3},
+                   "frame_bytes": 1}),
+            json!({"kind": "catch_up", "contestant": "other", "entries": 7, "raw_bytes": 90,
+                   "zstd_bytes": 40, "bytes": 50, "took_ms": 12}),
         ]);
         for line in [
             "| 2 | *one append + fdatasync* | fdatasync | 300 us | 900 us | | | | |",
             "| 2 | bare QUIC mesh | memory | 100 us | 200 us | 0.25 | 150 us | 250 us | 733 |",
             "| 2 | other | disk | 600 us | 700 us | 1.50 |  |  | 500 |",
-            "| other (disk) | 1000 | 2 | 1 | 3 |",
+            "| other (disk) | 1000 | 2 | 1 | 3 | 1 |",
+            "| other | 7 | 12 ms | 50 | 90 | 40 | 1.25 |",
         ] {
             assert!(text.contains(line), "{line}\n{text}");
         }

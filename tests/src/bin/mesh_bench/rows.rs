@@ -1,5 +1,7 @@
 //! One JSON object for each row of the table, on stdout; `cargo xtask bench mesh` lays them out.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tests::samples::Samples;
 
@@ -51,6 +53,8 @@ pub(crate) struct Reconnect {
     pub(crate) documents: usize,
     /// Bytes on all sockets, both directions, each time it came back; ascending.
     pub(crate) bytes: Vec<u64>,
+    /// Of them the contestant's own frames, where it has a handshake to make besides; ascending.
+    pub(crate) frames: Vec<u64>,
 }
 
 impl Reconnect {
@@ -66,6 +70,34 @@ impl Reconnect {
                 "median": self.bytes.get(self.bytes.len() / 2),
                 "most": self.bytes.last(),
             },
+            "frame_bytes": self.frames.get(self.frames.len() / 2),
+        })
+    }
+}
+
+/// A new till that takes in what a store has written.
+#[derive(Debug)]
+pub(crate) struct CatchUp {
+    pub(crate) contestant: &'static str,
+    pub(crate) entries: u64,
+    /// Bytes of the entries, and of all of them packed at once with zstd's level 1.
+    pub(crate) raw_bytes: u64,
+    pub(crate) zstd_bytes: u64,
+    /// Bytes on all sockets, both directions, until the new till was in step.
+    pub(crate) bytes: u64,
+    pub(crate) took: Duration,
+}
+
+impl CatchUp {
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "kind": "catch_up",
+            "contestant": self.contestant,
+            "entries": self.entries,
+            "raw_bytes": self.raw_bytes,
+            "zstd_bytes": self.zstd_bytes,
+            "bytes": self.bytes,
+            "took_ms": u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
         })
     }
 }

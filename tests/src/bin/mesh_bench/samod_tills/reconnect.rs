@@ -41,7 +41,13 @@ pub(crate) async fn run(documents: usize) -> Result<Reconnect, Fault> {
     stays.stop().await;
     leaves.stop().await;
     bytes.sort_unstable();
-    Ok(Reconnect { contestant: "samod", durability: "memory", documents, bytes })
+    Ok(Reconnect {
+        contestant: "samod",
+        durability: "memory",
+        documents,
+        bytes,
+        frames: Vec::new(),
+    })
 }
 
 fn in_sync(carts: &[(DocHandle, DocHandle)]) -> Result<(), Fault> {
