@@ -29,7 +29,7 @@ const LAST_WORD: Duration = Duration::from_millis(500);
 /// How long the manager's till may take to give a new device its register once it has all else.
 const REGISTER_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a new device may take to fetch the store without a word from the others.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(super) fn pair(context: &mut Context<'_>, typed: &Pair) -> Result<(), TerminalError> {
     let asked = parse_register(typed.register.as_deref())?;
