@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::tillmesh::{Run, Running, Till, TillmeshError};
 
 /// How long tills may take to find each other or to agree: many times what they need.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Pause between two looks at them.
 const LOOK: Duration = Duration::from_millis(300);
 /// The store's folder in the folder of a till.
