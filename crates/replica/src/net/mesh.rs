@@ -253,7 +253,8 @@ impl Mesh {
             contacts,
             discovery,
             members,
-            known: (BTreeSet::new(), 0),
+            // No count of records yet: those trusted by word are passed on before the roster is here.
+            known: (BTreeSet::new(), usize::MAX),
             learn: config.learn,
             trusted: config.trusted,
             devices: BTreeMap::new(),
