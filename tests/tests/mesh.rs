@@ -121,6 +121,33 @@ fn tills_that_were_apart_come_to_the_same_stock_customer_and_cart() {
 }
 
 #[test]
+fn a_till_says_which_cart_it_has_open_until_it_is_paid() {
+    let mut first = founder();
+    let mut second = first.let_in("Till 2").unwrap();
+    start_together(&mut [&mut first, &mut second]);
+    add_unpaid(&first, &["JAM"]);
+    let device = first.ask(["status"]).unwrap()["device"].clone();
+    let seen = |wanted: &dyn Fn(&Value) -> bool| {
+        for _ in 0..200 {
+            let carts = second.ask(["carts"]).unwrap()["carts"].clone();
+            if wanted(&carts) {
+                return carts;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        panic!("{}", second.ask(["carts"]).unwrap());
+    };
+    let open = seen(&|carts| carts[0]["open_on"].as_array().is_some_and(|on| !on.is_empty()));
+    assert_eq!(open[0]["open_on"][0]["device"], device);
+    let own = first.ask(["carts"]).unwrap();
+    assert_eq!(own["carts"][0]["open_on"], Value::Array(Vec::new()), "it does not tell itself");
+    // Another one opens, and a suspended one is open nowhere: the hint follows.
+    let cart = open[0]["cart"].as_str().unwrap().to_owned();
+    first.ask(["sell", "--cart", &cart]).unwrap();
+    seen(&|carts| carts.as_array().is_some_and(Vec::is_empty));
+}
+
+#[test]
 fn tills_find_each_other_by_multicast() {
     let mut first = Member::found().unwrap();
     std::fs::write(first.till().folder().join("products.csv"), PRODUCTS).unwrap();

@@ -41,6 +41,10 @@ pub const PLACES_PER_ROW_MAX: usize = 1024;
 pub const WINDOW_BYTES_MAX: usize = 1 << 20;
 /// Bytes of entries one window is filled with.
 pub const WINDOW_BYTES: usize = 256 << 10;
+/// Most feeds whose end both sides of a connection remember; entries of others are sent as they are.
+pub const PACKED_FEEDS_MAX: usize = 1024;
+/// Most roster heads of an entry that both sides remember for the next one.
+pub const PACKED_HEADS_KEPT: usize = 4;
 /// Windows from this size on are compressed.
 pub const COMPRESS_FROM_BYTES: usize = 4 << 10;
 /// Bytes of entries sent to one peer that it has not acknowledged: the log is the queue, the rest

@@ -1,8 +1,9 @@
 //! Presence: "till 2 has this cart open". A hint for people, sent as datagrams that may be lost,
 //! doubled or late. Never a lock: nobody is kept from a cart because somebody else looks at it.
 //!
-//! Each device says once a second, and at once when that changes, where it is. The table keeps the
-//! last word of every device; who has not been heard for ten seconds is nowhere. Pure: times are
+//! A device that has a cart open says so once a second, and at once when that changes; one that has
+//! left its cart says so once and is silent. The table keeps the last word of every device; who has
+//! not been heard for ten seconds is nowhere. Pure: times are
 //! the caller's monotonic milliseconds, and only the receiver's own are ever compared.
 //!
 //! ```text
@@ -164,7 +165,19 @@ impl PresenceTable {
     /// An empty table of a device. `run` is higher at each start: the shell's wall clock will do,
     /// a life's counter as well.
     pub fn new(me: DeviceId, run: u64) -> Self {
-        Self { me, run, counter: 0, place: Place::default(), due_ms: 0, heard: BTreeMap::new() }
+        Self {
+            me,
+            run,
+            counter: 0,
+            place: Place::default(),
+            due_ms: u64::MAX,
+            heard: BTreeMap::new(),
+        }
+    }
+
+    /// Where this device is.
+    pub const fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Says where this device is from now on; told to the others with the next
@@ -182,7 +195,8 @@ impl PresenceTable {
         if now_ms < self.due_ms {
             return None;
         }
-        self.due_ms = now_ms.saturating_add(PRESENCE_BEAT_MS);
+        let pause = if self.place.cart.is_some() { PRESENCE_BEAT_MS } else { u64::MAX };
+        self.due_ms = now_ms.saturating_add(pause);
         self.counter = self.counter.saturating_add(1);
         let (device, run, counter) = (self.me, self.run, self.counter);
         Some(Presence { device, run, counter, place: self.place.clone() }.encode())
@@ -374,6 +388,8 @@ mod tests {
     #[test]
     fn a_device_beats_once_a_second_and_at_once_when_it_moves() {
         let mut table = PresenceTable::new(ME, 1);
+        assert!(table.poll(0).is_none(), "it has no cart");
+        table.set_place(&Place::new(Some(CartId::from_bytes([8; 16])), "till 1"));
         assert!(table.poll(0).is_some());
         assert!(table.poll(PRESENCE_BEAT_MS - 1).is_none());
         assert!(table.poll(PRESENCE_BEAT_MS).is_some());
@@ -383,6 +399,10 @@ mod tests {
         table.set_place(&Place::new(Some(CART), "till 1"));
         assert!(table.poll(PRESENCE_BEAT_MS + 2).is_none(), "it has not moved");
         assert_eq!(table.next_poll_ms(), 2 * PRESENCE_BEAT_MS + 1);
+        table.set_place(&Place::default());
+        let left = Presence::decode(&table.poll(PRESENCE_BEAT_MS + 3).unwrap()).unwrap();
+        assert_eq!((left.counter, left.place.cart), (4, None));
+        assert!(table.poll(u64::MAX - 1).is_none(), "it has left, and has said so");
     }
 
     #[test]

@@ -92,7 +92,8 @@ impl Scene {
     fn offer(&mut self, entries: &[Vec<u8>]) {
         let id = self.next_window;
         self.next_window += 1;
-        self.say(&Message::Window(Window { id, entries: entries.to_vec() }));
+        let entries = entries.iter().map(Vec::as_slice);
+        self.say(&Message::Window(Window::whole(id, entries)));
     }
 
     /// What the victim has said to the liar.
@@ -170,14 +171,19 @@ fn adjustment() -> Record {
     })
 }
 
-/// A window frame by hand.
-fn window_frame(flags: u8, claimed: u32, body: &[u8]) -> Vec<u8> {
-    let mut frame = vec![8];
-    frame.extend(1_u64.to_le_bytes());
-    frame.push(flags);
-    frame.extend(claimed.to_le_bytes());
-    frame.extend(body);
-    frame
+/// A window frame by hand; `claimed` 0: not compressed.
+fn window_frame(claimed: usize, body: &[u8]) -> Vec<u8> {
+    [&[8, 1][..], &varint(claimed), body].concat()
+}
+
+fn varint(mut number: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    while number > 0x7F {
+        out.push(u8::try_from(number & 0x7F).unwrap() | 0x80);
+        number >>= 7;
+    }
+    out.push(u8::try_from(number).unwrap());
+    out
 }
 
 fn frame_error(reason: CloseReason) -> FrameError {
@@ -196,11 +202,10 @@ fn frames_that_are_none_end_the_connection_before_and_after_the_hello() {
             error(Class::Live, &Message::Digest([1; 16]).encode()),
             FrameError::WrongClass(2)
         );
-        assert_eq!(error(Class::Bulk, &window_frame(6, 0, &[])), {
-            let found = 6;
-            replica::core::CodecError::Unknown { what: "window flags", found }.into()
-        });
     }
+    // An entry of a feed that was never opened on this connection.
+    let unopened = frame_error(Scene::greeted().closed_by(Class::Bulk, &window_frame(0, &[9, 1])));
+    assert_eq!(unopened, replica::core::CodecError::Unknown { what: "feed", found: 1 }.into());
 }
 
 #[test]
@@ -228,7 +233,7 @@ fn nothing_is_heard_before_a_hello_and_no_second_one() {
         Message::Digest([0; 16]),
         Message::Summary(Vec::new()),
         Message::Want(Want { device, standing: true, have: Have::Digest([0; 16]) }),
-        Message::Window(Window { id: 1, entries: vec![vec![1]] }),
+        Message::Window(Window::whole(1, [[1_u8].as_slice()])),
         Message::Ack(vec![1]),
     ] {
         let mut scene = Scene::silent();
@@ -361,16 +366,16 @@ fn windows_over_their_limits_and_bombs_end_the_connection() {
     let zeros = vec![0; 64 << 20];
     let bomb = zstd::bulk::compress(&zeros, 3).unwrap();
     assert!(bomb.len() < limits::WINDOW_BYTES_MAX);
-    let most = u32::try_from(limits::WINDOW_BYTES_MAX).unwrap();
+    let most = limits::WINDOW_BYTES_MAX;
     let error = |frame: &[u8]| frame_error(Scene::greeted().closed_by(Class::Bulk, frame));
-    assert_eq!(error(&window_frame(1, most, &bomb)), FrameError::Compression);
-    assert!(matches!(error(&window_frame(1, most + 1, &bomb)), FrameError::Window(_)));
-    assert_eq!(error(&window_frame(1, 100, b"no zstd at all")), FrameError::Compression);
-    let empties = vec![0; 4 * (limits::WINDOW_ENTRIES_MAX + 1)];
-    let length = u32::try_from(empties.len()).unwrap();
-    assert!(matches!(error(&window_frame(0, length, &empties)), FrameError::Window(_)));
-    let long = u32::try_from(limits::ENTRY_BYTES_MAX + 1).unwrap().to_le_bytes();
-    assert!(matches!(error(&window_frame(0, 4, &long)), FrameError::Window(_)));
+    assert_eq!(error(&window_frame(most, &bomb)), FrameError::Compression);
+    assert!(matches!(error(&window_frame(most + 1, &bomb)), FrameError::Window(_)));
+    assert_eq!(error(&window_frame(100, b"no zstd at all")), FrameError::Compression);
+    // No feed, and more empty entries than a window may have; an entry longer than any.
+    let empties = vec![0; 1 + 2 * (limits::WINDOW_ENTRIES_MAX + 1)];
+    assert!(matches!(error(&window_frame(0, &empties)), FrameError::Window(_)));
+    let long = [&[0, 0][..], &varint(limits::ENTRY_BYTES_MAX + 1)].concat();
+    assert!(matches!(error(&window_frame(0, &long)), FrameError::Window(_)));
     // No entry, and an empty one.
     assert!(Scene::greeted().refused(&[]).contains("this one has 0"));
     Scene::greeted().refused(&[Vec::new()]);

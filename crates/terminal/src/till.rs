@@ -24,6 +24,7 @@ use replica::documents::{CustomerEdit, CustomerView};
 use replica::net::NetLimits;
 use replica::net::mesh::{Mesh, MeshConfig, MeshError};
 use replica::node::Node;
+use replica::presence::Place;
 use replica::recovery::{self, RecoveryPhrase};
 use replica::storage::Storage;
 use replica::store::{FileStorage, Options};
@@ -198,6 +199,7 @@ impl<S: Storage> Till<S> {
 
     /// Carries out a command, and whatever else is due.
     pub fn execute(&mut self, command: Command) -> Result<Outcome, CommandError> {
+        let stands = Stands::after(&command);
         let mut outcome = self.run(command.clone());
         // The index may be lost in the middle of a sale, on a full disk say. What had to be refused
         // for that did nothing: the index is rebuilt, and the command carried out then.
@@ -208,8 +210,33 @@ impl<S: Storage> Till<S> {
                 outcome = self.run(command);
             }
         }
+        if let Ok(outcome) = &outcome {
+            self.tell_place(&stands, outcome);
+        }
         self.turn();
         outcome
+    }
+
+    /// Tells the other tills which cart is open here now.
+    fn tell_place(&mut self, stands: &Stands, outcome: &Outcome) {
+        let Some(mesh) = &mut self.mesh else { return };
+        match (stands, outcome) {
+            (Stands::OnNew(operator), Outcome::CartOpened(cart)) => {
+                mesh.set_place(&Place::new(Some(*cart), operator));
+            }
+            (Stands::On(cart), _) => {
+                let words = mesh.place().text.clone();
+                mesh.set_place(&Place::new(Some(*cart), &words));
+            }
+            (Stands::Nowhere, _) => mesh.set_place(&Place::default()),
+            (Stands::OnNew(_) | Stands::WhereItWas, _) => {}
+        }
+    }
+
+    /// The other tills that have a cart open now, and what they say of themselves.
+    pub fn who_is_on(&self, cart: CartId) -> Vec<(DeviceId, &str)> {
+        let now = self.clock.micros() / 1000;
+        self.mesh.as_ref().map(|mesh| mesh.who_is_on(now, cart)).unwrap_or_default()
     }
 
     /// Puts the till on the network.
@@ -226,6 +253,11 @@ impl<S: Storage> Till<S> {
     /// Whether the till holds all that the connected tills hold; `false` while none is connected.
     pub fn in_step(&self) -> bool {
         self.mesh.as_ref().is_some_and(|mesh| mesh.in_step(&self.node))
+    }
+
+    /// Entries fetched and entries there are to fetch, while the till catches up with the others.
+    pub fn catching_up(&self) -> Option<(u64, u64)> {
+        self.mesh.as_ref().and_then(|mesh| mesh.catching_up(&self.node))
     }
 
     /// Cuts the till off from the others between two moments of its clock, in milliseconds: for
@@ -502,6 +534,30 @@ pub struct Payment<'a> {
     pub key: Option<&'a IdempotencyKey>,
     /// When the sale took place, if not now.
     pub wall_time: Option<WallTime>,
+}
+
+/// On which cart a till is after a command.
+#[derive(Debug)]
+enum Stands {
+    On(CartId),
+    /// One that the command opens, and who does.
+    OnNew(String),
+    Nowhere,
+    WhereItWas,
+}
+
+impl Stands {
+    fn after(command: &Command) -> Self {
+        use CartCommand::{Abandon, Suspend};
+        match command {
+            Command::OpenCart { operator, .. } => Self::OnNew(operator.to_string()),
+            Command::EditCart { command: Suspend | Abandon, .. } | Command::CompleteCart { .. } => {
+                Self::Nowhere
+            }
+            Command::EditCart { cart, .. } | Command::StartPayment { cart, .. } => Self::On(*cart),
+            _ => Self::WhereItWas,
+        }
+    }
 }
 
 /// A command was answered by what another one does: a fault of the program.

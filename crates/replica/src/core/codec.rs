@@ -106,6 +106,64 @@ impl<'a> Reader<'a> {
         self.bytes(found, what)
     }
 
+    /// [`Self::array`] in place.
+    pub(crate) fn bytes_of<const N: usize>(
+        &mut self,
+        what: &'static str,
+    ) -> Result<&'a [u8; N], CodecError> {
+        let left = self.left.len();
+        let short = CodecError::Short { what, wanted: N, left };
+        let (head, tail) = self.left.split_first_chunk::<N>().ok_or(short)?;
+        self.left = tail;
+        Ok(head)
+    }
+
+    /// A number in LEB128, at most 64 bits.
+    pub(crate) fn varint(&mut self, what: &'static str) -> Result<u64, CodecError> {
+        let mut number = 0_u64;
+        for shift in (0..u64::BITS).step_by(7) {
+            let byte = self.u8(what)?;
+            let part = u64::from(byte & 0x7F);
+            if part.leading_zeros() < shift {
+                break;
+            }
+            number |= part << shift;
+            if byte < 0x80 {
+                return Ok(number);
+            }
+        }
+        Err(CodecError::Unknown { what, found: number })
+    }
+
+    /// A signed number: zigzag in LEB128.
+    pub(crate) fn signed_varint(&mut self, what: &'static str) -> Result<i64, CodecError> {
+        let number = self.varint(what)?;
+        Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
+    }
+
+    /// A count in LEB128, at most `limit`.
+    pub(crate) fn varint_count(
+        &mut self,
+        limit: usize,
+        what: &'static str,
+    ) -> Result<usize, CodecError> {
+        let found = usize::try_from(self.varint(what)?).unwrap_or(usize::MAX);
+        if found > limit {
+            return Err(CodecError::OverLimit { what, found, limit });
+        }
+        Ok(found)
+    }
+
+    /// A run of bytes with its length in LEB128 before it, at most `limit` long.
+    pub(crate) fn varint_run(
+        &mut self,
+        limit: usize,
+        what: &'static str,
+    ) -> Result<&'a [u8], CodecError> {
+        let length = self.varint_count(limit, what)?;
+        self.bytes(length, what)
+    }
+
     pub(crate) const fn is_empty(&self) -> bool {
         self.left.is_empty()
     }

@@ -15,6 +15,8 @@
 //! over the id, a commitment is the hash of salt, kind and body: so a body can go without the
 //! chain breaking, and a signature vouches for all that came before it in its feed.
 
+mod wire;
+
 use core::fmt;
 
 use ed25519_dalek::{Signature, VerifyingKey};
@@ -25,6 +27,8 @@ use thiserror::Error;
 use super::codec::{CodecError, Reader, count_u16};
 use super::identity::{DeviceKey, FeedId, Incarnation};
 use crate::limits;
+
+pub(crate) use wire::{WireHeader, WireOp};
 
 /// The version of the layout above that this build writes.
 pub const FORMAT_VERSION: u8 = 1;
@@ -532,10 +536,14 @@ fn hash_header(header_bytes: &[u8]) -> EntryId {
 }
 
 fn commitment(kind: u16, body: &Body) -> [u8; 32] {
+    commitment_of(kind, &body.salt, &body.bytes)
+}
+
+fn commitment_of(kind: u16, salt: &[u8; 16], body: &[u8]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new_derive_key("tillmesh body v1");
-    hasher.update(&body.salt);
+    hasher.update(salt);
     hasher.update(&kind.to_le_bytes());
-    hasher.update(&body.bytes);
+    hasher.update(body);
     *hasher.finalize().as_bytes()
 }
 

@@ -54,6 +54,7 @@ pub use entry::{
     Body, DecodeError, Entry, EntryDraft, EntryId, FORMAT_VERSION, Header, Lane, Op, OpClass,
     OpDraft, Sealed, SignatureError, record_id,
 };
+pub(crate) use entry::{WireHeader, WireOp};
 pub use exceptions::Exception;
 pub use feeds::{FeedState, Feeds};
 pub use identity::{DeviceKey, FeedId, Incarnation, store_id};

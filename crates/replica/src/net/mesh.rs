@@ -8,7 +8,7 @@ use core::net::SocketAddr;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use pos_core::ids::DeviceId;
+use pos_core::ids::{CartId, DeviceId};
 use thiserror::Error;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -20,6 +20,7 @@ use super::{
 use crate::contacts::{self, Contacts, Diagnosis};
 use crate::core::{DeviceKey, FeedId, Lane, Moment};
 use crate::node::Node;
+use crate::presence::{Place, PresenceTable};
 use crate::storage::Storage;
 use crate::sync::{Class, ConnId, Engine, Output, Peer};
 
@@ -181,7 +182,7 @@ pub struct Mesh {
     runtime: Runtime,
     pairing: VecDeque<PairingNews>,
     news: VecDeque<News>,
-    datagrams: VecDeque<(DeviceId, Vec<u8>)>,
+    presence: PresenceTable,
     /// Own Ledger entries that not all connected peers have stored yet, and since when they are here.
     spreading: VecDeque<(FeedId, u64, Instant)>,
     spread: VecDeque<u64>,
@@ -263,7 +264,7 @@ impl Mesh {
             runtime,
             pairing: VecDeque::new(),
             news,
-            datagrams: VecDeque::new(),
+            presence: PresenceTable::new(me, at.wall.as_millis().cast_unsigned()),
             spreading: VecDeque::new(),
             spread: VecDeque::new(),
             measured: None,
@@ -305,7 +306,9 @@ impl Mesh {
 
     /// When to call [`Self::turn`] at the latest, in milliseconds of the monotonic clock.
     pub fn poll_timeout(&self) -> Option<u64> {
-        [self.engine.poll_timeout(), self.contacts.next_timeout()].into_iter().flatten().min()
+        let presence = Some(self.presence.next_poll_ms());
+        let due = [self.engine.poll_timeout(), self.contacts.next_timeout(), presence];
+        due.into_iter().flatten().min()
     }
 
     /// Ends a wait from another thread.
@@ -319,8 +322,8 @@ impl Mesh {
     }
 
     /// Entries taken in and entries announced, while this till catches up.
-    pub fn catching_up(&self) -> Option<(u64, u64)> {
-        self.engine.catching_up()
+    pub fn catching_up<S: Storage>(&self, node: &Node<S>) -> Option<(u64, u64)> {
+        self.engine.catching_up(node.replica())
     }
 
     /// On how many other devices an own entry is stored.
@@ -368,17 +371,19 @@ impl Mesh {
         core::mem::take(&mut self.news).into_iter()
     }
 
-    /// Datagrams that have come, with who sent them.
-    pub fn take_datagrams(&mut self) -> impl Iterator<Item = (DeviceId, Vec<u8>)> {
-        core::mem::take(&mut self.datagrams).into_iter()
+    /// Says where this till is: its cart, and words for people.
+    pub fn set_place(&mut self, place: &Place) {
+        self.presence.set_place(place);
     }
 
-    /// Sends a datagram to every peer; some may not get it.
-    pub fn datagram(&self, bytes: &[u8]) {
-        for conn in self.devices.keys() {
-            // A hint that does not arrive is sent again in a second.
-            let _sent_or_closed = self.endpoint.datagram(*conn, bytes.to_vec());
-        }
+    /// Where this till says it is.
+    pub const fn place(&self) -> &Place {
+        self.presence.place()
+    }
+
+    /// The other tills that have a cart open now.
+    pub fn who_is_on(&self, now_ms: u64, cart: CartId) -> Vec<(DeviceId, &str)> {
+        self.presence.who_is_on(now_ms, cart)
     }
 
     /// The socket's address.
@@ -486,10 +491,9 @@ impl Mesh {
                 }
             }
             NetEvent::Datagram { conn, bytes } => {
-                if let Some(device) = self.devices.get(&conn)
-                    && self.datagrams.len() < NEWS_MAX
-                {
-                    self.datagrams.push_back((*device, bytes));
+                if let Some(device) = self.devices.get(&conn) {
+                    // A hint that cannot be read is no hint.
+                    let _news = self.presence.hear(now, *device, &bytes);
                 }
             }
             NetEvent::Closed { conn, device, reason } => {
@@ -497,6 +501,7 @@ impl Mesh {
                     self.engine.disconnected(node, at, conn);
                     if !self.devices.values().any(|other| *other == device) {
                         self.contacts.disconnected(now, device);
+                        self.presence.forget(device);
                     }
                     self.tell(News::Down { device, reason: reason.to_string() });
                 } else {
@@ -550,6 +555,12 @@ impl Mesh {
             self.engine.pump(node);
         }
         self.send();
+        if let Some(word) = self.presence.poll(now) {
+            for conn in self.devices.keys() {
+                // A hint that does not arrive is sent again in a second.
+                let _sent_or_closed = self.endpoint.datagram(*conn, word.clone());
+            }
+        }
         self.measure(node);
         if self.contacts.next_timeout().is_some_and(|due| due <= now) || self.ticked_ms + 1000 < now
         {

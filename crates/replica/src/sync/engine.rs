@@ -10,7 +10,7 @@ use super::message::{FrameError, Hello, Message, PROTOCOL_VERSION, StoredRow, Wi
 use super::session::Session;
 use super::sources::{Asked, Progress};
 use super::{Class, ConnId};
-use crate::core::{FeedId, IngestError, Moment};
+use crate::core::{Cursor, FeedId, IngestError, Moment, Run};
 use crate::limits;
 use crate::node::Node;
 use crate::storage::Storage;
@@ -112,6 +112,10 @@ pub struct Engine {
     pub(super) chosen_ms: u64,
     /// Flushes of the node when it was last looked at.
     pub(super) pumped_at: u64,
+    /// What was read last, from where, and after how many flushes.
+    pub(super) read: Option<((FeedId, Cursor, u64), Run)>,
+    /// Entries held when a peer was first found to have more.
+    pub(super) held_before: Option<u64>,
     outputs: VecDeque<Output>,
 }
 
@@ -130,6 +134,8 @@ impl Engine {
             stored: BTreeMap::new(),
             chosen_ms: 0,
             pumped_at: 0,
+            read: None,
+            held_before: None,
             outputs: VecDeque::new(),
         }
     }
@@ -327,7 +333,13 @@ impl Engine {
         conn: ConnId,
         window: &Window,
     ) -> Result<(), CloseReason> {
-        let entries: Vec<&[u8]> = window.entries.iter().map(Vec::as_slice).collect();
+        let (Some(store), Some(session)) =
+            (node.replica().store_id(), self.sessions.get_mut(&conn))
+        else {
+            return Ok(());
+        };
+        let unpacked = session.unpacker.unpack(store, &window.packed).map_err(FrameError::from)?;
+        let entries: Vec<&[u8]> = unpacked.iter().map(Vec::as_slice).collect();
         let (author, connects) =
             node.connects(&entries).map_err(|error| CloseReason::Entries(error.to_string()))?;
         if !connects {

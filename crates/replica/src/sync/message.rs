@@ -2,8 +2,7 @@
 //!
 //! ```text
 //! frame   = type u8 | body
-//! window  = id u64 | flags u8 | raw length u32 | entries      (flag 1: the entries are zstd-compressed)
-//! entries = length u32 | entry, each
+//! window  = id | raw length | packed entries      (varints; raw length 0: not compressed, else zstd)
 //! ```
 //!
 //! All other bodies are postcard. A type from 128 on that is not known is passed over; any other
@@ -16,7 +15,7 @@ use pos_core::ids::{DeviceId, StoreId};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::Class;
+use super::{Class, pack};
 use crate::core::{CodecError, EntryId, FeedId, Incarnation, Lane, Reader};
 use crate::limits;
 
@@ -40,7 +39,6 @@ mod frame {
     pub(super) const OPTIONAL: u8 = 128;
 }
 
-const COMPRESSED: u8 = 1;
 /// zstd's level: fast enough to keep up with a gigabit.
 const COMPRESSION_LEVEL: i32 = 1;
 
@@ -152,13 +150,13 @@ pub struct Total {
     pub entries: u64,
 }
 
-/// Entries of one feed, each following the one before.
+/// Entries of one feed, each following the one before, as they are on the wire: without what the
+/// connection has told already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window {
     /// Names it in the acknowledgement; rises on a connection.
     pub id: u64,
-    /// Their bytes.
-    pub entries: Vec<Vec<u8>>,
+    pub(super) packed: Vec<u8>,
 }
 
 /// How far a third device has stored a feed of the receiver.
@@ -252,65 +250,37 @@ fn read<T: serde::de::DeserializeOwned>(kind: u8, bytes: &[u8]) -> Result<T, Fra
 }
 
 impl Window {
+    /// Entries as they are: whatever was sent before, and whatever they are.
+    pub fn whole<'a>(id: u64, entries: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        Self { id, packed: pack::whole(entries) }
+    }
+
     fn encode(&self) -> Vec<u8> {
-        let size: usize = self.entries.iter().map(|entry| entry.len() + size_of::<u32>()).sum();
-        let mut raw = Vec::with_capacity(size);
-        for entry in &self.entries {
-            raw.extend_from_slice(&u32::try_from(entry.len()).unwrap_or(u32::MAX).to_le_bytes());
-            raw.extend_from_slice(entry);
-        }
-        let raw_length = u32::try_from(raw.len()).unwrap_or(u32::MAX);
-        let compressed = (raw.len() >= limits::COMPRESS_FROM_BYTES)
-            .then(|| zstd::bulk::compress(&raw, COMPRESSION_LEVEL).ok())
+        let compressed = (self.packed.len() >= limits::COMPRESS_FROM_BYTES)
+            .then(|| zstd::bulk::compress(&self.packed, COMPRESSION_LEVEL).ok())
             .flatten()
-            .filter(|compressed| compressed.len() < raw.len());
-        let (flags, entries) = compressed.map_or((0, raw), |bytes| (COMPRESSED, bytes));
-        let mut out = Vec::with_capacity(entries.len() + 16);
+            .filter(|compressed| compressed.len() < self.packed.len());
+        let raw_length = if compressed.is_some() { self.packed.len() } else { 0 };
+        let body = compressed.as_ref().unwrap_or(&self.packed);
+        let mut out = Vec::with_capacity(body.len() + 16);
         out.push(frame::WINDOW);
-        out.extend_from_slice(&self.id.to_le_bytes());
-        out.push(flags);
-        out.extend_from_slice(&raw_length.to_le_bytes());
-        out.extend_from_slice(&entries);
+        pack::put(&mut out, self.id);
+        pack::put(&mut out, u64::try_from(raw_length).unwrap_or(u64::MAX));
+        out.extend_from_slice(body);
         out
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, FrameError> {
         let mut reader = Reader::new(bytes);
-        let id = reader.u64("window id")?;
-        let flags = reader.u8("window flags")?;
-        let length = usize::try_from(reader.u32("window length")?).unwrap_or(usize::MAX);
-        let limit = limits::WINDOW_BYTES_MAX;
-        if length > limit {
-            return Err(
-                CodecError::OverLimit { what: "window length", found: length, limit }.into()
-            );
+        let id = reader.varint("window id")?;
+        let length = reader.varint_count(limits::WINDOW_BYTES_MAX, "window length")?;
+        let body = reader.rest();
+        if length == 0 {
+            return Ok(Self { id, packed: body.to_vec() });
         }
-        let packed = reader.rest();
-        let unpacked = match flags {
-            0 => None,
-            COMPRESSED => Some(
-                zstd::bulk::decompress(packed, length)
-                    .map_err(|_not_compressed| FrameError::Compression)?,
-            ),
-            found => {
-                let found = u64::from(found);
-                return Err(CodecError::Unknown { what: "window flags", found }.into());
-            }
-        };
-        let raw = unpacked.as_deref().unwrap_or(packed);
-        if raw.len() != length {
-            return Err(FrameError::Compression);
-        }
-        let mut reader = Reader::new(raw);
-        let mut entries = Vec::new();
-        while !reader.is_empty() {
-            if entries.len() >= limits::WINDOW_ENTRIES_MAX {
-                let (found, limit) = (entries.len() + 1, limits::WINDOW_ENTRIES_MAX);
-                return Err(CodecError::OverLimit { what: "window entries", found, limit }.into());
-            }
-            entries.push(reader.run(limits::ENTRY_BYTES_MAX, "entry")?.to_vec());
-        }
-        Ok(Self { id, entries })
+        let packed = zstd::bulk::decompress(body, length)
+            .map_err(|_not_compressed| FrameError::Compression)?;
+        if packed.len() == length { Ok(Self { id, packed }) } else { Err(FrameError::Compression) }
     }
 }
 

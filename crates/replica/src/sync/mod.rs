@@ -8,6 +8,7 @@
 
 mod engine;
 mod message;
+mod pack;
 mod serve;
 mod session;
 mod sources;

@@ -8,6 +8,7 @@ use pos_core::ids::DeviceId;
 
 use super::Class;
 use super::message::{FeedRow, Have, SummaryRow, Want};
+use super::pack::{Packer, Unpacker};
 use crate::core::{Cursor, FeedId};
 use crate::limits;
 
@@ -33,6 +34,9 @@ pub(super) struct Session {
     pub(super) postponed: Vec<Want>,
     pub(super) digest_due_ms: u64,
     pub(super) digests_sent: u64,
+    /// What the peer was told of feeds, so that it need not be told again, and what it told.
+    pub(super) packer: Packer,
+    pub(super) unpacker: Unpacker,
     next_window: u64,
     in_flight: BTreeMap<u64, InFlight>,
     in_flight_bytes: usize,
@@ -73,6 +77,8 @@ impl Session {
             postponed: Vec::new(),
             digest_due_ms: now_ms,
             digests_sent: 0,
+            packer: Packer::default(),
+            unpacker: Unpacker::default(),
             next_window: 1,
             in_flight: BTreeMap::new(),
             in_flight_bytes: 0,

@@ -1,7 +1,7 @@
 //! Getting: whom to ask for the entries of each device. The device itself where it is connected, else
 //! one peer that passes them on; and once more another one, where that one does not have all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pos_core::ids::DeviceId;
 
@@ -30,12 +30,29 @@ pub(super) struct Progress {
 }
 
 impl Engine {
-    /// Entries taken in, and entries announced, of all wants that are being answered.
-    pub fn catching_up(&self) -> Option<(u64, u64)> {
-        let sum = |part: fn(&Progress) -> u64| {
-            self.progress.values().map(part).fold(0, u64::saturating_add)
-        };
-        (!self.progress.is_empty()).then(|| (sum(|p| p.taken), sum(|p| p.total)))
+    /// Entries taken in since a peer was found to have more, and entries there were to take in: as
+    /// far as peers have said. `None` with nothing to fetch.
+    pub fn catching_up(&self, replica: &Replica) -> Option<(u64, u64)> {
+        let held = replica.held_by_device();
+        let done = held.values().map(|held| held.entries).fold(0, u64::saturating_add);
+        let mut announced: BTreeMap<DeviceId, u64> = BTreeMap::new();
+        let rows = self.sessions.values().flat_map(|session| session.theirs.values());
+        for (device, entries) in rows.map(|row| (row.device, row.entries)) {
+            let most = announced.entry(device).or_default();
+            *most = entries.max(*most);
+        }
+        for (device, progress) in &self.progress {
+            let mine = held.get(device).map_or(0, |held| held.entries);
+            let most = announced.entry(*device).or_default();
+            let coming = progress.total.saturating_sub(progress.taken);
+            *most = mine.saturating_add(coming).max(*most);
+        }
+        let left = announced.iter().map(|(device, most)| {
+            most.saturating_sub(held.get(device).map_or(0, |held| held.entries))
+        });
+        let left = left.fold(0, u64::saturating_add);
+        let done = done.saturating_sub(self.held_before.unwrap_or(done));
+        (left > 0).then(|| (done, done.saturating_add(left)))
     }
 
     /// Compares a peer's digest with the own one; says what is held here if they differ.
@@ -50,6 +67,9 @@ impl Engine {
             session.theirs.clear();
             session.ahead_since.clear();
             session.awaits_summary = false;
+            if self.sessions.values().all(|session| session.theirs.is_empty()) {
+                self.held_before = None;
+            }
             return;
         }
         session.awaits_summary = true;
@@ -89,6 +109,10 @@ impl Engine {
     ) {
         let Some(session) = self.sessions.get_mut(&conn) else { return };
         session.awaits_summary = false;
+        self.held_before.get_or_insert_with(|| {
+            let held = node.replica().held_by_device();
+            held.values().map(|held| held.entries).fold(0, u64::saturating_add)
+        });
         for row in rows {
             if session.theirs.len() >= limits::SUMMARY_DEVICES_MAX {
                 break;

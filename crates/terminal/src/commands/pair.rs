@@ -287,7 +287,7 @@ fn fetch(
                 break;
             }
         }
-        if let Some((done, total)) = till.mesh().and_then(|mesh| mesh.catching_up()) {
+        if let Some((done, total)) = till.catching_up() {
             progress.of(total);
             progress.at(done);
             if done != heard.1 {

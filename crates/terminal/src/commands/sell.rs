@@ -3,7 +3,7 @@
 use devices::printer;
 use pos_core::cart::{CartCommand, CartStatus, CartView, Direction, ItemRef, Merge, PriceOverride};
 use pos_core::gtin::Gtin;
-use pos_core::ids::{CartId, IdempotencyKey, OperatorId, RegisterId};
+use pos_core::ids::{CartId, DeviceId, IdempotencyKey, OperatorId, RegisterId};
 use pos_core::money::Money;
 use pos_core::price_book::{PriceBook, Product};
 use pos_core::product::Sku;
@@ -13,6 +13,7 @@ use pos_core::tender::Tendered;
 use pos_core::unit_price::UnitPrice;
 use replica::core::{CommandError, Completed, Remainder};
 use replica::storage::Storage;
+use replica::store::FileStorage;
 use serde_json::{Value, json};
 
 use super::customer::{name_of, named};
@@ -271,7 +272,8 @@ pub(super) fn carts(context: &mut Context<'_>) -> Result<(), TerminalError> {
     context.with_whole_till(|context, till| {
         let carts = till.open_carts()?;
         let mut rows = Vec::new();
-        let header = ["cart", "label", "customer", "operator", "lines", "total", "state"];
+        let header =
+            ["cart", "label", "customer", "operator", "lines", "total", "state", "open on"];
         let mut shown = table(header, &[4, 5]);
         for cart in &carts {
             let total = pos_core::sale::quote(cart, till.settings()?)?.total;
@@ -290,6 +292,11 @@ pub(super) fn carts(context: &mut Context<'_>) -> Result<(), TerminalError> {
                     "waits": remainder.waits,
                 })
             });
+            let open_on: Vec<(DeviceId, String)> = till
+                .who_is_on(cart.id)
+                .into_iter()
+                .map(|(device, words)| (device, words.to_owned()))
+                .collect();
             rows.push(json!({
                 "cart": cart.id.to_string(),
                 "label": cart.label,
@@ -301,6 +308,9 @@ pub(super) fn carts(context: &mut Context<'_>) -> Result<(), TerminalError> {
                 "currency": total.currency().code(),
                 "state": state,
                 "remainder": remainder,
+                "open_on": open_on.iter().map(|(device, words)| {
+                    json!({"device": device.to_string(), "says": words})
+                }).collect::<Vec<_>>(),
             }));
             shown.add_row([
                 short(cart.id),
@@ -310,12 +320,24 @@ pub(super) fn carts(context: &mut Context<'_>) -> Result<(), TerminalError> {
                 lines.to_string(),
                 grouped(total),
                 state,
+                places(till, &open_on),
             ]);
         }
         context.output.answer(&json!({ "carts": rows }), || {
             if carts.is_empty() { "No cart is open.".to_owned() } else { shown.to_string() }
         })
     })
+}
+
+/// The tills that have a cart open, and who is at them.
+fn places(till: &Till<FileStorage>, open_on: &[(DeviceId, String)]) -> String {
+    let roster = till.replica().roster();
+    let names = open_on.iter().map(|(device, words)| {
+        let name = roster.device(*device).map(|info| info.name.to_string());
+        let name = name.unwrap_or_else(|| super::devices::short(*device));
+        if words.is_empty() { name } else { format!("{name} ({words})") }
+    });
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// Enough of an id to type.

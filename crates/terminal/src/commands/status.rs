@@ -112,6 +112,7 @@ fn index_state(state: &MapState) -> (&'static str, Option<&String>) {
 /// The other tills, where this one is on the network.
 fn network(till: &mut Till<FileStorage>) -> Option<Value> {
     let now = till.micros() / 1000;
+    let catching_up = till.catching_up();
     let mesh = till.mesh()?;
     let peers = mesh.peers().map(|peer| {
         json!({
@@ -124,7 +125,7 @@ fn network(till: &mut Till<FileStorage>) -> Option<Value> {
     let peers: Vec<Value> = peers.collect();
     let stats = mesh.stats();
     let spread = Percentiles::of(mesh.spread_micros().collect());
-    let catching_up = mesh.catching_up().map(|(done, total)| json!({"done": done, "total": total}));
+    let catching_up = catching_up.map(|(done, total)| json!({"done": done, "total": total}));
     let remarks: Vec<String> = mesh.diagnosis(now).iter().map(ToString::to_string).collect();
     Some(json!({
         "address": mesh.address().to_string(),
