@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{
-    ClientConfig, IdleTimeout, NoneTokenStore, ServerConfig, TransportConfig,
-    ValidationTokenConfig, VarInt,
+    ClientConfig, ConnectionId, ConnectionIdGenerator, EndpointConfig, IdleTimeout, NoneTokenStore,
+    ServerConfig, TransportConfig, ValidationTokenConfig, VarInt,
 };
 
 use super::event::NetError;
 use super::limits::{
-    CONNECTION_WINDOW_BYTES, DATAGRAM_BUFFER_BYTES, INCOMING_BYTES_MAX, INCOMING_BYTES_TOTAL,
-    INCOMING_MAX, INITIAL_RTT_MS, KEEP_ALIVE_PART, SEND_WINDOW_BYTES, STREAM_WINDOW_BYTES,
-    STREAMS_MAX,
+    CONNECTION_ID_BYTES, CONNECTION_WINDOW_BYTES, DATAGRAM_BUFFER_BYTES, INCOMING_BYTES_MAX,
+    INCOMING_BYTES_TOTAL, INCOMING_MAX, INITIAL_RTT_MS, KEEP_ALIVE_PART, SEND_WINDOW_BYTES,
+    STREAM_WINDOW_BYTES, STREAMS_MAX,
 };
 use super::members::Members;
 use super::tls::{Admit, Identity, MEMBER_PROTOCOL};
@@ -63,6 +63,46 @@ impl Settings {
         client.token_store(Arc::new(NoneTokenStore));
         client
     }
+}
+
+/// Draws connection ids of four bytes: they are in every packet, and a till has a few dozen
+/// connections.
+#[derive(Debug, Clone)]
+pub(super) struct ConnectionIds {
+    key: [u8; 32],
+    drawn: u64,
+}
+
+impl ConnectionIds {
+    pub(super) fn new(identity: &Identity) -> Result<Self, NetError> {
+        let mut hasher = blake3::Hasher::new_derive_key("tillmesh connection ids v1");
+        hasher.update(&identity.random()?);
+        hasher.update(&identity.random()?);
+        Ok(Self { key: *hasher.finalize().as_bytes(), drawn: 0 })
+    }
+}
+
+impl ConnectionIdGenerator for ConnectionIds {
+    fn generate_cid(&mut self) -> ConnectionId {
+        self.drawn = self.drawn.wrapping_add(1);
+        let hash = blake3::keyed_hash(&self.key, &self.drawn.to_le_bytes());
+        ConnectionId::new(hash.as_bytes().first_chunk::<CONNECTION_ID_BYTES>().unwrap_or(&[0; _]))
+    }
+
+    fn cid_len(&self) -> usize {
+        CONNECTION_ID_BYTES
+    }
+
+    fn cid_lifetime(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// For the socket.
+pub(super) fn endpoint(ids: ConnectionIds) -> EndpointConfig {
+    let mut endpoint = EndpointConfig::default();
+    endpoint.cid_generator(move || Box::new(ids.clone()));
+    endpoint
 }
 
 fn transport(idle: Duration) -> Result<TransportConfig, NetError> {

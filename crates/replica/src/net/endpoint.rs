@@ -12,7 +12,7 @@ use quinn::{Incoming, Runtime, TokioRuntime};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::config;
+use super::config::{self, ConnectionIds};
 use super::connection::{ConnectionStats, Link, code};
 use super::event::{CloseReason, DialFailure, Farewell, NetError, NetEvent, Refusal, SendError};
 use super::guard::{Answer, Gate, Reports};
@@ -299,7 +299,7 @@ where
     let socket = CountingSocket::new(socket, Arc::clone(&counters));
     let server = Some(settings.server.clone());
     let quinn = quinn::Endpoint::new_with_abstract_socket(
-        quinn::EndpointConfig::default(),
+        config::endpoint(ConnectionIds::new(&identity)?),
         server,
         Arc::new(socket),
         runtime,

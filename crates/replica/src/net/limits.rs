@@ -36,6 +36,8 @@ pub const IDLE_MS: u64 = 6_000;
 /// Of that time, the part after which an idle connection sends a packet in order to stay: every
 /// 2 seconds.
 pub const KEEP_ALIVE_PART: u32 = 3;
+/// Bytes of the connection ids that peers put into each packet to this endpoint.
+pub const CONNECTION_ID_BYTES: usize = 4;
 /// What a peer may send on one stream before it is read.
 pub const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 /// What a peer may send on all streams before it is read: more than all of them, so that a full

@@ -9,7 +9,7 @@
 //! packed   = 0 | whole …                     (entries as they are)
 //!          | 1 | opening | entry …           (a feed that was not sent on this connection yet)
 //!          | 2 + place | entry …             (the feed that was opened at that place)
-//! opening  = lane u8 | device 32 | incarnation u32 + nonce 8
+//! opening  = place | lane u8 | device 32 | incarnation u32 + nonce 8
 //! entry    = 0 | length | bytes
 //!          | flags u8 | [seq | previous 32] | lamport | wall | [heads | head 32 …] | deps | dep 32 …
 //!            | signature 64 | ops | op …
@@ -71,12 +71,13 @@ impl Tail {
 #[derive(Debug, Default)]
 pub(super) struct Packer {
     feeds: BTreeMap<FeedId, (u64, Tail)>,
+    opened: u64,
 }
 
 /// The receiving end of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Unpacker {
-    feeds: Vec<(FeedId, Tail)>,
+    feeds: BTreeMap<u64, (FeedId, Tail)>,
 }
 
 /// Entries as they are, for whoever keeps no account of a connection.
@@ -92,14 +93,16 @@ pub(super) fn whole<'a>(entries: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> 
 impl Packer {
     /// Packs entries of a feed, which are to be unpacked in this order.
     pub(super) fn pack(&mut self, store: StoreId, feed: FeedId, entries: &[Vec<u8>]) -> Vec<u8> {
-        let places = u64::try_from(self.feeds.len()).unwrap_or(u64::MAX);
-        if !self.feeds.contains_key(&feed) && self.feeds.len() >= limits::PACKED_FEEDS_MAX {
+        let new = !self.feeds.contains_key(&feed);
+        if new && self.opened >= limits::PACKED_FEEDS_MAX as u64 {
             return whole(entries.iter().map(Vec::as_slice));
         }
         let mut out = Vec::with_capacity(entries.iter().map(Vec::len).sum());
-        let (place, tail) = self.feeds.entry(feed).or_insert((places, Tail::START));
-        if *place == places {
+        let (place, tail) = self.feeds.entry(feed).or_insert((self.opened, Tail::START));
+        if new {
+            self.opened += 1;
             put(&mut out, OPENS);
+            put(&mut out, *place);
             out.push(feed.lane.tag());
             out.extend_from_slice(feed.device.as_bytes());
             out.extend_from_slice(&feed.incarnation.counter.to_le_bytes());
@@ -120,6 +123,14 @@ impl Packer {
     }
 }
 
+impl Packer {
+    /// Opens the feeds of a device anew: windows that are sent from here on may overtake those on the
+    /// way, and must not lean on them.
+    pub(super) fn restart(&mut self, device: DeviceId) {
+        self.feeds.retain(|feed, _| feed.device != device);
+    }
+}
+
 impl Unpacker {
     /// The entries of a window, in order: what [`Packer::pack`] was given.
     pub(super) fn unpack(
@@ -131,7 +142,7 @@ impl Unpacker {
         let place = match reader.varint("feed")? {
             NO_FEED => None,
             OPENS => Some(self.open(&mut reader)?),
-            place => Some(usize::try_from(place - FIRST_PLACE).unwrap_or(usize::MAX)),
+            place => Some(place - FIRST_PLACE),
         };
         let mut entries = Vec::new();
         let mut bytes = 0_usize;
@@ -143,7 +154,7 @@ impl Unpacker {
             let entry = match reader.u8("entry flags")? {
                 WHOLE => reader.varint_run(limits::ENTRY_BYTES_MAX, "entry")?.to_vec(),
                 flags => {
-                    let known = place.and_then(|place| self.feeds.get_mut(place));
+                    let known = place.and_then(|place| self.feeds.get_mut(&place));
                     let unknown = CodecError::Unknown { what: "feed", found: u64::from(flags) };
                     let (feed, tail) = known.ok_or(unknown)?;
                     unpack(&mut reader, flags, store, *feed, tail)?
@@ -159,17 +170,19 @@ impl Unpacker {
         Ok(entries)
     }
 
-    fn open(&mut self, reader: &mut Reader<'_>) -> Result<usize, CodecError> {
+    /// Windows of different feeds may overtake each other: an opening says its place.
+    fn open(&mut self, reader: &mut Reader<'_>) -> Result<u64, CodecError> {
+        let last = limits::PACKED_FEEDS_MAX - 1;
+        let place = reader.varint_count(last, "feeds of a connection")? as u64;
         let lane = Lane::from_tag(reader.u8("lane")?)?;
         let device = DeviceId::from_bytes(reader.array("device")?);
         let incarnation =
             Incarnation { counter: reader.u32("incarnation")?, nonce: reader.array("nonce")? };
-        let (found, limit) = (self.feeds.len() + 1, limits::PACKED_FEEDS_MAX);
-        if found > limit {
-            return Err(CodecError::OverLimit { what: "feeds of a connection", found, limit });
+        let feed = FeedId { device, incarnation, lane };
+        match self.feeds.insert(place, (feed, Tail::START)) {
+            None => Ok(place),
+            Some(_) => Err(CodecError::Unknown { what: "feed opened twice, at", found: place }),
         }
-        self.feeds.push((FeedId { device, incarnation, lane }, Tail::START));
-        Ok(found - 1)
     }
 }
 

@@ -144,5 +144,6 @@ impl Session {
         for id in ids {
             self.arrived(id);
         }
+        self.packer.restart(device);
     }
 }

@@ -67,9 +67,6 @@ impl Engine {
             session.theirs.clear();
             session.ahead_since.clear();
             session.awaits_summary = false;
-            if self.sessions.values().all(|session| session.theirs.is_empty()) {
-                self.held_before = None;
-            }
             return;
         }
         session.awaits_summary = true;
@@ -107,12 +104,13 @@ impl Engine {
         conn: ConnId,
         rows: Vec<SummaryRow>,
     ) {
+        if self.catching_up(node.replica()).is_none() {
+            let held = node.replica().held_by_device();
+            let held = held.values().map(|held| held.entries).fold(0, u64::saturating_add);
+            self.held_before = Some(held);
+        }
         let Some(session) = self.sessions.get_mut(&conn) else { return };
         session.awaits_summary = false;
-        self.held_before.get_or_insert_with(|| {
-            let held = node.replica().held_by_device();
-            held.values().map(|held| held.entries).fold(0, u64::saturating_add)
-        });
         for row in rows {
             if session.theirs.len() >= limits::SUMMARY_DEVICES_MAX {
                 break;

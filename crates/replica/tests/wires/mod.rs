@@ -211,7 +211,7 @@ impl World {
         let summaries: Vec<Summary> =
             self.peers.iter_mut().map(|peer| mesh::summary(&mut peer.till)).collect();
         for (peer, summary) in summaries.iter().enumerate() {
-            assert_eq!(*summary, summaries[0], "peer {peer} and peer 0");
+            assert_eq!(*summary, summaries[0], "peer {peer} and peer 0; {:?}", self.closed);
         }
         summaries[0].clone()
     }

@@ -146,7 +146,8 @@ fn an_entry_that_follows_costs_its_content_and_its_signature() {
 fn the_first_window_of_a_feed_keeps_its_bytes() {
     let entries = chain(STORE, &[typical(1)]);
     let packed = Packer::default().pack(STORE, feed(), &entries);
-    let opening = [&[1, 0], key().device().as_bytes().as_slice(), &[3, 0, 0, 0], &[9; 8]].concat();
+    let opening =
+        [&[1, 0, 0], key().device().as_bytes().as_slice(), &[3, 0, 0, 0], &[9; 8]].concat();
     let signature = &entries[0][4 + 192..4 + 192 + 64];
     let salt = &entries[0][4 + 192 + 64 + 1..][..16];
     // lamport 401, wall 1,291,190,001,300: twice, as both are not negative.
@@ -163,7 +164,7 @@ fn a_feed_nobody_opened_and_more_feeds_than_are_kept_are_refused() {
     let entries = chain(STORE, &[typical(1)]);
     let mut packed = Packer::default().pack(STORE, feed(), &entries);
     // The same entry, of the feed at place 5.
-    packed.splice(..46, [7]);
+    packed.splice(..47, [7]);
     let refused = unpacker.unpack(STORE, &packed);
     assert!(matches!(refused, Err(CodecError::Unknown { what: "feed", .. })), "{refused:?}");
     let mut packer = Packer::default();
@@ -172,12 +173,43 @@ fn a_feed_nobody_opened_and_more_feeds_than_are_kept_are_refused() {
         let opening = packer.pack(STORE, FeedId { incarnation, ..feed() }, &[]);
         assert_eq!(unpacker.unpack(STORE, &opening), Ok(Vec::new()));
     }
-    // An honest sender opens no more; one that does is refused.
+    // An honest sender opens no more, and no place twice; one that does is refused.
     let as_they_are = packer.pack(STORE, feed(), &entries);
     assert_eq!(unpacker.unpack(STORE, &as_they_are), Ok(entries.clone()));
     let one_more = Packer::default().pack(STORE, feed(), &entries);
     let refused = unpacker.unpack(STORE, &one_more);
+    assert!(matches!(refused, Err(CodecError::Unknown { .. })), "{refused:?}");
+    let beyond = [&[1, 0x80, 0x08][..], &one_more[2..]].concat();
+    let refused = unpacker.unpack(STORE, &beyond);
     assert!(matches!(refused, Err(CodecError::OverLimit { .. })), "{refused:?}");
+}
+
+#[test]
+fn feeds_are_told_apart_in_whatever_order_their_first_windows_come() {
+    let entries = chain(STORE, &[typical(1), typical(2)]);
+    let other = FeedId { lane: Lane::Floor, ..feed() };
+    let (mut packer, mut unpacker) = (Packer::default(), Unpacker::default());
+    let late = packer.pack(STORE, other, &[]);
+    let first = packer.pack(STORE, feed(), &entries[..1]);
+    let second = packer.pack(STORE, feed(), &entries[1..]);
+    assert_eq!(unpacker.unpack(STORE, &first), Ok(entries[..1].to_vec()));
+    assert_eq!(unpacker.unpack(STORE, &late), Ok(Vec::new()));
+    assert_eq!(unpacker.unpack(STORE, &second), Ok(entries[1..].to_vec()));
+}
+
+#[test]
+fn windows_sent_after_a_restart_may_overtake_those_on_the_way() {
+    let entries = chain(STORE, &[typical(1), typical(2), typical(3), typical(4)]);
+    let (mut packer, mut unpacker) = (Packer::default(), Unpacker::default());
+    let first = packer.pack(STORE, feed(), &entries[..1]);
+    let slow = packer.pack(STORE, feed(), &entries[1..2]);
+    packer.restart(feed().device);
+    let fast = packer.pack(STORE, feed(), &entries[2..3]);
+    assert_eq!(unpacker.unpack(STORE, &first), Ok(entries[..1].to_vec()));
+    assert_eq!(unpacker.unpack(STORE, &fast), Ok(entries[2..3].to_vec()));
+    assert_eq!(unpacker.unpack(STORE, &slow), Ok(entries[1..2].to_vec()));
+    let last = packer.pack(STORE, feed(), &entries[3..]);
+    assert_eq!(unpacker.unpack(STORE, &last), Ok(entries[3..].to_vec()));
 }
 
 #[test]
