@@ -86,9 +86,9 @@ fn table(mesh: &Mesh, rows: &[Value]) -> String {
         ),
         String::new(),
         "| tills | | when visible, it is in | visible on the last till, p50 | p99 | p50 / (bare mesh + one \
-         flush) | answered, p50 | p99 | bytes a change |"
+         flush) | answered, p50 | p99 | bytes a change | idle, bytes/s |"
             .to_owned(),
-        "|---:|---|---|---:|---:|---:|---:|---:|---:|".to_owned(),
+        "|---:|---|---|---:|---:|---:|---:|---:|---:|---:|".to_owned(),
     ];
     let mut notes = Vec::new();
     for &nodes in &mesh.nodes {
@@ -99,7 +99,7 @@ fn table(mesh: &Mesh, rows: &[Value]) -> String {
         let bare = bare.map_or(&Value::Null, |row| &row["visible_us"]);
         let floor = bare["p50"].as_u64().zip(flush["p50"].as_u64()).map(|(mesh, disk)| mesh + disk);
         lines.push(format!(
-            "| {nodes} | *one append + fdatasync* | fdatasync | {} | {} | | | | |",
+            "| {nodes} | *one append + fdatasync* | fdatasync | {} | {} | | | | | |",
             micros(&flush["p50"]),
             micros(&flush["p99"])
         ));
@@ -171,7 +171,7 @@ fn change(row: &Value, floor: Option<u64>) -> String {
     let (visible, answered) = (&row["visible_us"], &row["answered_us"]);
     let to_floor = visible["p50"].as_u64().zip(floor).map(|(took, floor)| ratio(took, floor));
     format!(
-        "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+        "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
         row["nodes"],
         text(&row["contestant"]),
         text(&row["durability"]),
@@ -181,6 +181,7 @@ fn change(row: &Value, floor: Option<u64>) -> String {
         micros(&answered["p50"]),
         micros(&answered["p99"]),
         number(&row["bytes_per_change"]),
+        number(&row["idle_bytes_per_second"]),
     )
 }
 
@@ -227,7 +228,7 @@ mod tests {
             json!({"kind": "floor", "nodes": 2, "flush_us": {"p50": 300, "p99": 900}}),
             json!({"kind": "change", "contestant": BARE, "durability": "memory", "nodes": 2,
                    "samples": 100, "visible_us": {"p50": 100, "p99": 200},
-                   "answered_us": {"p50": 150, "p99": 250}, "bytes_per_change": 733}),
+                   "answered_us": {"p50": 150, "p99": 250}, "bytes_per_change": 733, "idle_bytes_per_second": 9}),
             json!({"kind": "change", "contestant": "other", "durability": "disk", "nodes": 2,
                    "samples": 100, "visible_us": {"p50": 600, "p99": 700}, "answered_us": null,
                    "bytes_per_change": 500, "stopped": null}),
@@ -238,9 +239,9 @@ mod tests {
                    "zstd_bytes": 40, "bytes": 50, "took_ms": 12}),
         ]);
         for line in [
-            "| 2 | *one append + fdatasync* | fdatasync | 300 us | 900 us | | | | |",
-            "| 2 | bare QUIC mesh | memory | 100 us | 200 us | 0.25 | 150 us | 250 us | 733 |",
-            "| 2 | other | disk | 600 us | 700 us | 1.50 |  |  | 500 |",
+            "| 2 | *one append + fdatasync* | fdatasync | 300 us | 900 us | | | | | |",
+            "| 2 | bare QUIC mesh | memory | 100 us | 200 us | 0.25 | 150 us | 250 us | 733 | 9 |",
+            "| 2 | other | disk | 600 us | 700 us | 1.50 |  |  | 500 |  |",
             "| other (disk) | 1000 | 2 | 1 | 3 | 1 |",
             "| other | 7 | 12 ms | 50 | 90 | 40 | 1.25 |",
         ] {
@@ -254,7 +255,7 @@ mod tests {
         let text = laid_out(&[json!({"kind": "change", "contestant": "slow", "nodes": 2,
             "durability": "memory", "samples": 0, "visible_us": null, "answered_us": null,
             "bytes_per_change": null, "stopped": "not started within 60 s"})]);
-        assert!(text.contains("| 2 | slow | memory |  |  |  |  |  |  |"), "{text}");
+        assert!(text.contains("| 2 | slow | memory |  |  |  |  |  |  |  |"), "{text}");
         let note = "- slow with 2 tills: 0 of 100 changes; not started within 60 s.";
         assert!(text.ends_with(note), "{text}");
     }

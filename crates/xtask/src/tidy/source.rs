@@ -182,9 +182,11 @@ fn number(text: &str, is_field: bool) -> (usize, Kind) {
         length += 1 + word_length(tail.get(1..).unwrap_or_default());
     }
     let digits = text.get(..word).unwrap_or_default();
+    let are_digits = |text: &str| text.chars().all(|c| c.is_ascii_digit() || c == '_');
+    // `1e9`, and not the last letter of `0_usize`.
     let has_exponent = digits
         .split_once(['e', 'E'])
-        .is_some_and(|(_, power)| power.chars().all(|c| c.is_ascii_digit() || c == '_'));
+        .is_some_and(|(mantissa, power)| are_digits(mantissa) && are_digits(power));
     let suffixed = digits.ends_with("f32") || digits.ends_with("f64");
     let kind =
         if is_float || exponent || has_exponent || suffixed { Kind::Float } else { Kind::Integer };
@@ -367,7 +369,7 @@ mod tests {
             floats("1.5 2. 1e5 1E-5 1.0e+3 1_0.5_0 3f64 2_f32"),
             ["1.5", "2.", "1e5", "1E-5", "1.0e+3", "1_0.5_0", "3f64", "2_f32"]
         );
-        assert!(floats("0..2 x.0.1 1.max(2) 0x1e5 0b1 7_u64 1u8").is_empty());
+        assert!(floats("0..2 x.0.1 1.max(2) 0x1e5 0b1 7_u64 1u8 0_usize").is_empty());
     }
 
     #[test]

@@ -10,12 +10,27 @@ const QUIET: Duration = Duration::from_millis(40);
 /// After a connection or many documents: the parties may think in between.
 const LONG_QUIET: Duration = Duration::from_secs(1);
 /// A contestant that never falls silent is measured all the same.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(5);
+/// What a contestant sends while nobody does anything is counted this long: longer than its digests
+/// are apart.
+const IDLE: Duration = Duration::from_secs(7);
 
 /// Waits for the end of what one change brought about. It took `change` to be seen; the silence is as
-/// long, so that what is still being worked out does not fall into the next contestant's turn.
-pub(crate) async fn wait(change: Duration, bytes: &dyn Fn() -> u64) {
-    wait_for(change.max(QUIET), bytes).await;
+/// long, so that what is still being worked out does not fall into the next contestant's turn. One that
+/// is never silent, because its tills compare notes, is given the time alone.
+pub(crate) async fn wait(change: Duration, is_ever_silent: bool, bytes: &dyn Fn() -> u64) {
+    if is_ever_silent {
+        wait_for(change.max(QUIET), bytes).await;
+    } else {
+        tokio::time::sleep(change.max(QUIET)).await;
+    }
+}
+
+/// Bytes a second that are sent while nobody does anything.
+pub(crate) async fn idle(bytes: &dyn Fn() -> u64) -> u64 {
+    let before = bytes();
+    tokio::time::sleep(IDLE).await;
+    (bytes() - before).checked_div(IDLE.as_secs()).unwrap_or(0)
 }
 
 /// Waits for the end of what a start or a reconnection brought about.

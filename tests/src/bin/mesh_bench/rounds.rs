@@ -75,21 +75,24 @@ impl Runner {
                 visible: Samples::default(),
                 answered: Samples::default(),
                 bytes: 0,
+                idle: 0,
                 stopped: None,
             },
             spent: Duration::ZERO,
             contestant: None,
         };
         let started = Instant::now();
-        match tokio::time::timeout(limit, (entrant.start)(setup.clone())).await {
+        let start = tokio::time::timeout(limit, (entrant.start)(setup.clone())).await;
+        runner.spent = started.elapsed();
+        match start {
             Ok(Ok(contestant)) => {
                 quiet::wait_long(&|| contestant.bytes()).await;
+                runner.row.idle = quiet::idle(&|| contestant.bytes()).await;
                 runner.contestant = Some(contestant);
             }
             Ok(Err(fault)) => runner.fail(format!("did not start: {fault}")),
             Err(_) => runner.fail(format!("not started within {} s", limit.as_secs())),
         }
-        runner.spent = started.elapsed();
         runner
     }
 
@@ -101,8 +104,11 @@ impl Runner {
         let left = limit.saturating_sub(self.spent);
         match tokio::time::timeout(left, contestant.change()).await {
             Ok(Ok(change)) => {
-                quiet::wait(change.visible, &|| contestant.bytes()).await;
-                let bytes = contestant.bytes() - before;
+                quiet::wait(change.visible, self.row.idle == 0, &|| contestant.bytes()).await;
+                // What would have been sent in that time without a change is not the change's.
+                let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+                let idle = self.row.idle.saturating_mul(millis) / 1000;
+                let bytes = (contestant.bytes() - before).saturating_sub(idle);
                 if measured {
                     self.row.count(change, bytes);
                 }

@@ -14,6 +14,8 @@ pub(crate) struct Row {
     pub(crate) visible: Samples,
     pub(crate) answered: Samples,
     pub(crate) bytes: u64,
+    /// Bytes a second of all tills together while nothing changes.
+    pub(crate) idle: u64,
     /// Why there are fewer samples than asked for.
     pub(crate) stopped: Option<String>,
 }
@@ -30,6 +32,7 @@ impl Row {
             "visible_us": percentiles(&self.visible),
             "answered_us": percentiles(&self.answered),
             "bytes_per_change": self.bytes.checked_div(count),
+            "idle_bytes_per_second": self.idle,
             "stopped": self.stopped,
         })
     }
