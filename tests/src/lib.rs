@@ -6,8 +6,10 @@
 //! - [`oracle`] computes what a replay of a sheet must report, without a line of the code under
 //!   test.
 //! - [`samples`] sums up measurements.
+//! - [`crash`] crashes one till at every call of its disk.
 //! - [`prng`] draws every random choice of a suite from a printed seed.
 
+pub mod crash;
 pub mod oracle;
 pub mod prng;
 pub mod samples;

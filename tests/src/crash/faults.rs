@@ -1,0 +1,181 @@
+//! Each call of the disk fails, one after the other: with EIO, with ENOSPC, and both after a part of
+//! the bytes was written. The cashier tries again; the power goes; the till is opened again.
+
+use replica::journal::faults::{Failure, Faults, FaultyDisk};
+
+use super::check::{Checker, Counts, Till, open};
+use super::cuts::{Run, options};
+use super::disk::{Event, Files, TracedDisk};
+use super::machine::{Machine, MapKept};
+use super::model::Model;
+use super::script::{Cashier, Document, Stop};
+use super::storage::Map;
+use super::{Broken, ensure};
+
+/// Documents between two beginnings of the script: each call is failed in one run from the
+/// beginning before it.
+const STRIDE: usize = 4;
+/// Tries of a cashier whom the till refused.
+const TRIES: u32 = 3;
+/// The ways to fail. A short write ends inside of a sector, or behind one.
+pub const FAILURES: [Failure; 4] = [
+    Failure::Broken { written: 0 },
+    Failure::Full { written: 0 },
+    Failure::Broken { written: 600 },
+    Failure::Full { written: 37 },
+];
+
+/// What the loop did.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FaultRuns {
+    /// Calls that failed, each kind of failure counted.
+    pub failed: u64,
+    /// Of these: after which the till went on without being started again.
+    pub went_on: u64,
+    /// Of these: after which it said to restart it.
+    pub stopped: u64,
+    /// Of these: which kept it from opening, until it was tried again.
+    pub not_opened: u64,
+    /// The crashes that followed.
+    pub counts: Counts,
+}
+
+/// Fails every call of a run in every way. `progress` hears documents done and documents in all.
+///
+/// # Errors
+/// The first promise that is not kept, with the call.
+pub fn explore(
+    run: &Run,
+    documents: &[Document],
+    model: &Model,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<FaultRuns, Broken> {
+    let mut loops =
+        Loop { checker: Checker::new(documents, model, options()), runs: FaultRuns::default() };
+    for begin in (0..documents.len()).step_by(STRIDE) {
+        let Some((files, map)) = run.before.get(begin) else { break };
+        let end = (begin + STRIDE).min(documents.len());
+        for failure in FAILURES {
+            for skip in 0.. {
+                let place = |why: Broken| {
+                    why.at(format_args!("{failure:?} at call {skip} from document {begin}"))
+                };
+                let plan = Plan { failure, skip, begin, end };
+                if !loops.one(&plan, files, map).map_err(place)? {
+                    break;
+                }
+            }
+        }
+        progress(end, documents.len());
+    }
+    loops.runs.counts = loops.checker.counts();
+    Ok(loops.runs)
+}
+
+/// One failure.
+#[derive(Debug, Clone, Copy)]
+struct Plan {
+    failure: Failure,
+    skip: u64,
+    begin: usize,
+    end: usize,
+}
+
+struct Loop<'a> {
+    checker: Checker<'a>,
+    runs: FaultRuns,
+}
+
+impl Loop<'_> {
+    /// Plays some documents with one call failing; says whether there was such a call.
+    fn one(&mut self, plan: &Plan, files: &Files, map: &Map) -> Result<bool, Broken> {
+        let below = TracedDisk::on(files.clone());
+        let trace = below.trace().clone();
+        let faults = Faults::default();
+        faults.fail_after(plan.skip, plan.failure);
+        let disk = FaultyDisk::new(below, faults.clone());
+        let begin = || open(disk.clone(), options(), map.clone(), trace.clone(), 2);
+        let met = || faults.calls() > plan.skip;
+        let mut till = match begin() {
+            Ok(till) => till,
+            Err(why) => {
+                ensure(met(), || format!("it does not open: {why}"))?;
+                self.runs.not_opened += 1;
+                begin()?
+            }
+        };
+        let answered = self.play(&mut till, plan)?;
+        if !met() {
+            ensure(answered == plan.end, || "nothing failed, and yet it stopped".to_owned())?;
+            return Ok(false);
+        }
+        self.runs.failed += 1;
+        if till.replica().stopped().is_some() {
+            self.runs.stopped += 1;
+        } else {
+            ensure(answered == plan.end, || "it neither stopped nor went on".to_owned())?;
+            self.runs.went_on += 1;
+        }
+        self.cut(files, map, &trace.take(), answered)?;
+        Ok(true)
+    }
+
+    /// Plays on as long as the till does; how many documents are answered then.
+    fn play(
+        &self,
+        till: &mut Till<FaultyDisk<TracedDisk>>,
+        plan: &Plan,
+    ) -> Result<usize, Broken> {
+        for document in plan.begin..plan.end {
+            let mut tries = 0;
+            loop {
+                match self.checker.cashier().play(till, document) {
+                    Ok(()) => break,
+                    Err(Stop::Broken(why)) => return Err(why),
+                    Err(Stop::Refused(_)) if till.replica().stopped().is_some() => {
+                        return Ok(document);
+                    }
+                    Err(Stop::Refused(why)) => {
+                        tries += 1;
+                        let words = || format!("document {document} is refused for good: {why}");
+                        ensure(tries < TRIES, words)?;
+                    }
+                }
+            }
+            Cashier::pause(till, document);
+        }
+        Ok(plan.end)
+    }
+
+    /// The power goes, then the program alone: what each leaves is opened again and sells on.
+    fn cut(
+        &mut self,
+        files: &Files,
+        map: &Map,
+        trace: &[Event],
+        answered: usize,
+    ) -> Result<(), Broken> {
+        let mut machine = Machine::on(files.clone(), map.clone());
+        trace.iter().for_each(|event| machine.apply(event));
+        self.checker.begin_history();
+        let images = machine.images();
+        let middle = images.len() / 2;
+        let turn = self.runs.failed;
+        let nothing = 0;
+        let chosen = [nothing, middle, images.len() - 1];
+        let files = images.into_iter().enumerate();
+        let cut = files.filter(|(at, _)| chosen.contains(at)).map(|(_, image)| image.files);
+        for (files, kept) in cut
+            .zip([MapKept::Oldest, MapKept::Half, MapKept::All])
+            .chain([(machine.killed(), MapKept::All)])
+        {
+            let kept = if turn.is_multiple_of(53) { MapKept::Lost } else { kept };
+            let mut recovered = self.checker.recover(files, machine.map(kept), answered, 3)?;
+            if recovered.is_new {
+                let end = self.checker.sell_on(&mut recovered.till, answered)?;
+                self.checker.verify(recovered.till, end)?;
+            }
+        }
+        Ok(())
+    }
+}
