@@ -1,15 +1,17 @@
 //! Opens what a crash left, and holds it against the model.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use replica::core::{Alarm, Digest, Identity};
-use replica::journal::Options;
+use replica::journal::{Journal, Options};
 use replica::journal::disk::Disk;
 use replica::node::Node;
 use replica::storage::{Reads, Stream};
 use replica::verify::verify;
 
-use super::disk::{Event, Files, Trace, TracedDisk};
+use super::disk::{Event, FileId, Files, Trace, TracedDisk};
+use super::machine::{Machine, MapKept};
 use super::model::{Model, observed};
 use super::script::{Cashier, Document, key, moment, register};
 use super::storage::{Map, TillDisk};
@@ -29,15 +31,18 @@ pub type Till<D> = Node<TillDisk<D>>;
 /// What was done so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
-    /// Images that were opened.
+    /// Images whose journal was opened: nothing is damage, everything that was flushed is there.
     pub recoveries: u64,
+    /// Of these: that came to other bytes, or with another part of the map, than any before. Each
+    /// was taken up by a till and held against the model.
+    pub distinct: u64,
     /// Of these: with a torn tail, which was cut.
     pub torn: u64,
     /// Of these: of a crash during a recovery, or while the recovered till sold on.
     pub again: u64,
     /// Of these: where the document that was being played when it happened is there.
     pub unanswered: u64,
-    /// Different outcomes, each of which sold on.
+    /// Outcomes that differ in frames, torn tails or acknowledged documents: each sold on.
     pub outcomes: u64,
     /// Of these: closed, opened and verified from the first frame to the last.
     pub verified: u64,
@@ -56,9 +61,45 @@ pub struct Checker<'a> {
     counts: Counts,
     /// What the books and carts came to, by the frames that were there: whatever survived of the map.
     meanings: BTreeMap<(u64, [u64; 3]), Digest>,
-    seen: BTreeSet<(u64, Outcome)>,
+    outcomes: BTreeSet<Outcome>,
+    /// Disks as they were recovered, with what survived of which map.
+    disks: BTreeSet<([u8; 32], usize, (u64, MapKept))>,
+    prints: Prints,
     /// Sets apart histories that do not share their frames.
     history: u64,
+}
+
+/// Digests of contents, the last few of each file.
+#[derive(Debug, Default)]
+struct Prints(BTreeMap<FileId, Vec<(Arc<Vec<u8>>, blake3::Hash)>>);
+
+/// Contents of a file whose digests are kept.
+const PRINTS_MAX: usize = 4;
+
+impl Prints {
+    fn of(&mut self, file: FileId, content: &Arc<Vec<u8>>) -> blake3::Hash {
+        let known = self.0.entry(file).or_default();
+        if let Some((_, print)) = known.iter().find(|(one, _)| Arc::ptr_eq(one, content)) {
+            return *print;
+        }
+        let print = blake3::hash(content);
+        if known.len() >= PRINTS_MAX {
+            known.remove(0);
+        }
+        known.push((Arc::clone(content), print));
+        print
+    }
+
+    /// Of every file but the copies of torn tails, which nothing reads.
+    fn of_all(&mut self, files: &Files) -> [u8; 32] {
+        let mut all = blake3::Hasher::new();
+        for (path, file) in files.names.iter().filter(|(path, _)| !path.starts_with("./torn-")) {
+            let empty = Arc::default();
+            let print = self.of(*file, files.contents.get(file).unwrap_or(&empty));
+            all.update(blake3::hash(path.as_bytes()).as_bytes()).update(print.as_bytes());
+        }
+        *all.finalize().as_bytes()
+    }
 }
 
 /// What an image came to.
@@ -89,6 +130,15 @@ pub fn open<D: Disk + Clone>(
     Ok(till)
 }
 
+/// A crash leaves no damage; says which tails were torn.
+fn whole(journal: &Journal<TracedDisk>) -> Result<[bool; 3], Broken> {
+    for stream in Stream::ALL {
+        let damaged = &journal.recovered(stream).damaged;
+        ensure(damaged.is_empty(), || format!("a crash is called damage: {damaged:?}"))?;
+    }
+    Ok(Stream::ALL.map(|stream| journal.recovered(stream).torn.is_some()))
+}
+
 impl<'a> Checker<'a> {
     /// For images of this script.
     pub fn new(documents: &'a [Document], model: &'a Model, options: Options) -> Self {
@@ -99,7 +149,9 @@ impl<'a> Checker<'a> {
             options,
             counts: Counts::default(),
             meanings: BTreeMap::new(),
-            seen: BTreeSet::new(),
+            outcomes: BTreeSet::new(),
+            disks: BTreeSet::new(),
+            prints: Prints::default(),
             history: 0,
         }
     }
@@ -114,16 +166,15 @@ impl<'a> Checker<'a> {
         &self.cashier
     }
 
-    /// What follows has other frames than what was seen before.
-    pub fn begin_history(&mut self) {
+    /// What follows has other frames than what was seen before. Its outcomes are new where `fresh`
+    /// says so.
+    pub fn begin_history(&mut self, fresh: bool) {
         self.history += 1;
         self.meanings.clear();
-        self.seen.clear();
-    }
-
-    /// What follows is another call: outcomes seen before are looked at again.
-    pub fn begin_call(&mut self) {
-        self.seen.clear();
+        if fresh {
+            self.outcomes.clear();
+            self.disks.clear();
+        }
     }
 
     /// Notes that the images that follow are of a crash in a recovery.
@@ -132,22 +183,32 @@ impl<'a> Checker<'a> {
     }
 
     /// Opens an image. `answered` documents were acknowledged before the crash: those are there, and
-    /// perhaps the one that was being played.
+    /// perhaps the one that was being played. `None` where an image before came to the same.
     ///
     /// # Errors
     /// The first promise that is not kept.
     pub fn recover(
         &mut self,
         files: Files,
-        map: Map,
+        (machine, kept): (&Machine, MapKept),
         answered: usize,
         life: u8,
-    ) -> Result<Recovered, Broken> {
+    ) -> Result<Option<Recovered>, Broken> {
         self.counts.recoveries += 1;
         let disk = TracedDisk::on(files);
         let trace = disk.trace().clone();
-        let mut till = open(disk, self.options, map, trace, life)?;
-        let torn = self.whole(&mut till)?;
+        let journal = Journal::open(disk.clone(), self.options).map_err(broken)?;
+        let torn = whole(&journal)?;
+        self.counts.torn += u64::from(torn.contains(&true));
+        // Two images that come to the same bytes go the same way from here on.
+        let print = self.prints.of_all(&disk.files());
+        if !self.disks.insert((print, answered, (machine.map_changes(), kept))) {
+            return Ok(None);
+        }
+        self.counts.distinct += 1;
+        drop(journal);
+        let mut till = open(disk, self.options, machine.map(kept), trace, life)?;
+        self.quiet(&mut till)?;
         let documents = self.agrees(&till, answered)?;
         self.keeps(&mut till, answered.saturating_sub(LOOK_BACK)..answered)?;
         let ordinals = Stream::ALL.map(|stream| till.storage().next_ordinal(stream));
@@ -156,19 +217,15 @@ impl<'a> Checker<'a> {
         ensure(before == meaning, || {
             format!("the same {ordinals:?} frames came to {meaning} now and to {before} before")
         })?;
-        self.counts.torn += u64::from(torn.contains(&true));
         self.counts.unanswered += u64::from(documents > answered);
         let outcome = (ordinals, torn, answered, documents > answered);
-        let is_new = self.seen.insert((self.history, outcome));
-        Ok(Recovered { till, documents, is_new })
+        let is_new = self.outcomes.insert(outcome);
+        Ok(Some(Recovered { till, documents, is_new }))
     }
 
-    /// Every frame is readable, nothing is called damaged, and nothing raises an alarm but a torn
-    /// tail and a map that was lost. Says which tails were torn.
-    fn whole(&self, till: &mut Till<TracedDisk>) -> Result<[bool; 3], Broken> {
+    /// Nothing is called damaged, and nothing raises an alarm but a torn tail and a lost map.
+    fn quiet(&self, till: &mut Till<TracedDisk>) -> Result<(), Broken> {
         for stream in Stream::ALL {
-            let damaged = &till.storage().recovered(stream).damaged;
-            ensure(damaged.is_empty(), || format!("a crash is called damage: {damaged:?}"))?;
             let report = till.storage().verify(stream);
             ensure(report.is_good(), || format!("{report:?}"))?;
         }
@@ -178,7 +235,7 @@ impl<'a> Checker<'a> {
                 other => return Err(Broken(format!("an alarm: {other:?}"))),
             }
         }
-        Ok(Stream::ALL.map(|stream| till.storage().recovered(stream).torn.is_some()))
+        Ok(())
     }
 
     /// The books are those after the answered documents, or after one more.

@@ -15,7 +15,7 @@ use super::{Broken, ensure};
 /// Segments small enough that the script fills several, with reserves in proportion.
 const SEGMENT_BYTES: u64 = 32 << 10;
 /// In every so many outcomes crashes are played into the recovery and into the selling on.
-const AGAIN_EVERY: u64 = 97;
+const AGAIN_EVERY: u64 = 61;
 /// Of the images of a crash in a recovery every so many are opened.
 const AGAIN_IMAGES: usize = 5;
 /// Every so many images the map is lost altogether.
@@ -82,7 +82,7 @@ pub fn explore(
 ) -> Result<Cuts, Broken> {
     let mut cuts = Cuts::default();
     let mut checker = Checker::new(documents, model, options());
-    checker.begin_history();
+    checker.begin_history(false);
     let mut machine = Machine::default();
     let mut answered = 0;
     let mut seen = BTreeSet::new();
@@ -100,7 +100,6 @@ pub fn explore(
         let place = |why: Broken, image: &(u64, Vec<u64>)| {
             why.at(format_args!("power cut behind call {number}, changes kept {:?}", image.1))
         };
-        checker.begin_call();
         for image in machine.images() {
             cuts.images += 1;
             if !seen.insert(image.key.clone()) {
@@ -123,9 +122,11 @@ fn one(
     answered: usize,
 ) -> Result<(), Broken> {
     let count = checker.counts().recoveries;
-    let map = machine.map(kept(count));
+    let kept = kept(count);
     let files = image.files.clone();
-    let mut recovered = checker.recover(image.files, map.clone(), answered, 2)?;
+    let Some(mut recovered) = checker.recover(image.files, (machine, kept), answered, 2)? else {
+        return Ok(());
+    };
     if !recovered.is_new {
         return Ok(());
     }
@@ -133,7 +134,7 @@ fn one(
     let trace = recovered.till.storage().trace().take();
     checker.verify(recovered.till, end)?;
     if checker.counts().outcomes.is_multiple_of(AGAIN_EVERY) {
-        again(checker, files, map, &trace, answered)?;
+        again(checker, files, machine.map(kept), &trace, answered)?;
     }
     Ok(())
 }
@@ -149,7 +150,7 @@ fn again(
     let mut machine = Machine::on(files, map);
     let mut turn = 0_usize;
     let before = checker.counts().recoveries;
-    checker.begin_history();
+    checker.begin_history(false);
     for (number, event) in trace.iter().enumerate() {
         if let Event::Answered { document } = event {
             answered = document + 1;
@@ -163,16 +164,16 @@ fn again(
             if !turn.is_multiple_of(AGAIN_IMAGES) {
                 continue;
             }
-            let map = machine.map(kept(turn as u64));
+            let map = (&machine, kept(turn as u64));
             let named = |why: Broken| why.at(format_args!("again, behind call {number}"));
-            let mut recovered = checker.recover(image.files, map, answered, 3).map_err(named)?;
-            if recovered.is_new {
+            let recovered = checker.recover(image.files, map, answered, 3).map_err(named)?;
+            if let Some(mut recovered) = recovered.filter(|one| one.is_new) {
                 checker.sell_on(&mut recovered.till, answered).map_err(named)?;
             }
         }
     }
     checker.count_again(checker.counts().recoveries - before);
-    checker.begin_history();
+    checker.begin_history(false);
     Ok(())
 }
 

@@ -157,7 +157,8 @@ impl Loop<'_> {
     ) -> Result<(), Broken> {
         let mut machine = Machine::on(files.clone(), map.clone());
         trace.iter().for_each(|event| machine.apply(event));
-        self.checker.begin_history();
+        // Which call failed, and how, makes other frames; what is there to sell on from is the same.
+        self.checker.begin_history(false);
         let images = machine.images();
         let middle = images.len() / 2;
         let turn = self.runs.failed;
@@ -170,8 +171,8 @@ impl Loop<'_> {
             .chain([(machine.killed(), MapKept::All)])
         {
             let kept = if turn.is_multiple_of(53) { MapKept::Lost } else { kept };
-            let mut recovered = self.checker.recover(files, machine.map(kept), answered, 3)?;
-            if recovered.is_new {
+            let recovered = self.checker.recover(files, (&machine, kept), answered, 3)?;
+            if let Some(mut recovered) = recovered.filter(|one| one.is_new) {
                 let end = self.checker.sell_on(&mut recovered.till, answered)?;
                 self.checker.verify(recovered.till, end)?;
             }
