@@ -15,9 +15,9 @@ use super::{Broken, ensure};
 /// Segments small enough that the script fills several, with reserves in proportion.
 const SEGMENT_BYTES: u64 = 32 << 10;
 /// In every so many outcomes crashes are played into the recovery and into the selling on.
-const AGAIN_EVERY: u64 = 61;
+const AGAIN_EVERY: u64 = 101;
 /// Of the images of a crash in a recovery every so many are opened.
-const AGAIN_IMAGES: usize = 5;
+const AGAIN_IMAGES: usize = 7;
 /// Every so many images the map is lost altogether.
 const LOST_EVERY: u64 = 41;
 

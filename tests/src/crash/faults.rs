@@ -1,7 +1,7 @@
 //! Each call of the disk fails, one after the other: with EIO, with ENOSPC, and both after a part of
 //! the bytes was written. The cashier tries again; the power goes; the till is opened again.
 
-use replica::journal::faults::{Failure, Faults, FaultyDisk};
+use replica::journal::faults::{Failure, Faults, FaultyDisk, Op};
 
 use super::check::{Checker, Counts, Till, open};
 use super::cuts::{Run, options};
@@ -14,10 +14,11 @@ use super::{Broken, ensure};
 
 /// Documents between two beginnings of the script: each call is failed in one run from the
 /// beginning before it.
-const STRIDE: usize = 4;
+const STRIDE: usize = 2;
 /// Tries of a cashier whom the till refused.
 const TRIES: u32 = 3;
-/// The ways to fail. A short write ends inside of a sector, or behind one.
+/// The ways to fail. A write that is cut short ends inside of a sector, or behind one; other calls
+/// cannot.
 pub const FAILURES: [Failure; 4] = [
     Failure::Broken { written: 0 },
     Failure::Full { written: 0 },
@@ -28,7 +29,7 @@ pub const FAILURES: [Failure; 4] = [
 /// What the loop did.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FaultRuns {
-    /// Calls that failed, each kind of failure counted.
+    /// Failures: each call in each way.
     pub failed: u64,
     /// Of these: after which the till went on without being started again.
     pub went_on: u64,
@@ -55,15 +56,24 @@ pub fn explore(
     for begin in (0..documents.len()).step_by(STRIDE) {
         let Some((files, map)) = run.before.get(begin) else { break };
         let end = (begin + STRIDE).min(documents.len());
-        for failure in FAILURES {
-            for skip in 0.. {
+        for skip in 0.. {
+            let mut met = None;
+            for failure in FAILURES {
+                let is_short = !matches!(
+                    failure,
+                    Failure::Broken { written: 0 } | Failure::Full { written: 0 }
+                );
+                if is_short && met != Some(Op::Write) {
+                    continue;
+                }
                 let place = |why: Broken| {
                     why.at(format_args!("{failure:?} at call {skip} from document {begin}"))
                 };
                 let plan = Plan { failure, skip, begin, end };
-                if !loops.one(&plan, files, map).map_err(place)? {
-                    break;
-                }
+                met = loops.one(&plan, files, map).map_err(place)?;
+            }
+            if met.is_none() {
+                break;
             }
         }
         progress(end, documents.len());
@@ -87,15 +97,16 @@ struct Loop<'a> {
 }
 
 impl Loop<'_> {
-    /// Plays some documents with one call failing; says whether there was such a call.
-    fn one(&mut self, plan: &Plan, files: &Files, map: &Map) -> Result<bool, Broken> {
+    /// Plays some documents with one call failing; says which, or `None` where there are
+    /// not so many.
+    fn one(&mut self, plan: &Plan, files: &Files, map: &Map) -> Result<Option<Op>, Broken> {
         let below = TracedDisk::on(files.clone());
         let trace = below.trace().clone();
         let faults = Faults::default();
         faults.fail_after(plan.skip, plan.failure);
         let disk = FaultyDisk::new(below, faults.clone());
         let begin = || open(disk.clone(), options(), map.clone(), trace.clone(), 2);
-        let met = || faults.calls() > plan.skip;
+        let met = || faults.met().is_some();
         let mut till = match begin() {
             Ok(till) => till,
             Err(why) => {
@@ -107,7 +118,7 @@ impl Loop<'_> {
         let answered = self.play(&mut till, plan)?;
         if !met() {
             ensure(answered == plan.end, || "nothing failed, and yet it stopped".to_owned())?;
-            return Ok(false);
+            return Ok(None);
         }
         self.runs.failed += 1;
         if till.replica().stopped().is_some() {
@@ -117,7 +128,7 @@ impl Loop<'_> {
             self.runs.went_on += 1;
         }
         self.cut(files, map, &trace.take(), answered)?;
-        Ok(true)
+        Ok(faults.met())
     }
 
     /// Plays on as long as the till does; how many documents are answered then.

@@ -76,6 +76,8 @@ struct Plan {
     rules: Vec<Rule>,
     calls: u64,
     syncs: u64,
+    /// What was made to fail last.
+    met: Option<Op>,
 }
 
 /// What is to fail. Clones share one plan.
@@ -114,6 +116,11 @@ impl Faults {
         self.plan().syncs
     }
 
+    /// The kind of the call that was made to fail last.
+    pub fn met(&self) -> Option<Op> {
+        self.plan().met
+    }
+
     fn meet(&self, op: Op) -> Option<Failure> {
         let mut plan = self.plan();
         plan.calls += u64::from(op.changes_something());
@@ -131,6 +138,7 @@ impl Faults {
             failure = Some(rule.failure);
             false
         });
+        plan.met = failure.map(|_| op).or(plan.met);
         failure
     }
 

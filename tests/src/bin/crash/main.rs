@@ -61,7 +61,7 @@ fn explore(count: usize) -> Result<(), Broken> {
     let started = Instant::now();
     let runs = faults::explore(&run, &documents, &model, &mut teller("documents"))?;
     println!("\nEIO, ENOSPC, short writes, in {} s", started.elapsed().as_secs());
-    row(runs.failed, "calls that failed, each in four ways");
+    row(runs.failed, "failures: each call with EIO and ENOSPC, each write cut short by both");
     row(runs.went_on, "after which the till went on");
     row(runs.stopped, "after which it said to restart it");
     row(runs.not_opened, "which kept it from opening until it was tried again");
