@@ -7,9 +7,11 @@
 //!   test.
 //! - [`samples`] sums up measurements.
 //! - [`crash`] crashes one till at every call of its disk.
+//! - [`kills`] kills two real tills of one store, again and again.
 //! - [`prng`] draws every random choice of a suite from a printed seed.
 
 pub mod crash;
+pub mod kills;
 pub mod oracle;
 pub mod prng;
 pub mod samples;

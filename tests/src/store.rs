@@ -86,6 +86,32 @@ impl Member {
         Ok(())
     }
 
+    /// Starts it and kills it so long after, whatever it has come to by then.
+    ///
+    /// # Errors
+    /// [`TillmeshError`].
+    pub fn start_and_kill(&mut self, how: &[&str], after: Duration) -> Result<(), TillmeshError> {
+        let mut words = vec!["--store", SHOP, "--json", "--quiet", "run", "--loopback"];
+        if let Some(address) = &self.address {
+            words.extend(["--listen", address]);
+        }
+        words.extend(how);
+        let mut running = self.till.start(words)?;
+        std::thread::sleep(after);
+        running.kill().map(drop)
+    }
+
+    /// Types a command at it and does not wait for the answer.
+    ///
+    /// # Errors
+    /// [`TillmeshError::System`]; see [`Till::start`].
+    pub fn begin<'a>(
+        &self,
+        words: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Running, TillmeshError> {
+        self.till.start(["--store", SHOP, "--json"].into_iter().chain(words))
+    }
+
     /// Where other tills of this machine dial it.
     pub fn address(&self) -> String {
         let bound = self.address.as_deref().unwrap_or_default();

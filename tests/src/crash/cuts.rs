@@ -13,12 +13,12 @@ use super::storage::Map;
 use super::{Broken, ensure};
 
 /// Segments small enough that the script fills several, with reserves in proportion.
-const SEGMENT_BYTES: u64 = 32 << 10;
+const SEGMENT_BYTES: u64 = 16 << 10;
 /// In every so many outcomes crashes are played into the recovery and into the selling on.
 const AGAIN_EVERY: u64 = 101;
 /// Of the images of a crash in a recovery every so many are opened.
 const AGAIN_IMAGES: usize = 7;
-/// Every so many images the map is lost altogether.
+/// Behind every so many calls the map is lost altogether.
 const LOST_EVERY: u64 = 41;
 
 /// Sizes of the journal in these loops.
@@ -106,7 +106,7 @@ pub fn explore(
                 continue;
             }
             let key = image.key.clone();
-            one(&mut checker, &machine, image, answered).map_err(|why| place(why, &key))?;
+            one(&mut checker, (&machine, kept(cuts.calls)), image, answered).map_err(|why| place(why, &key))?;
         }
         progress(number + 1, run.trace.len());
     }
@@ -117,12 +117,10 @@ pub fn explore(
 
 fn one(
     checker: &mut Checker<'_>,
-    machine: &Machine,
+    (machine, kept): (&Machine, MapKept),
     image: Image,
     answered: usize,
 ) -> Result<(), Broken> {
-    let count = checker.counts().recoveries;
-    let kept = kept(count);
     let files = image.files.clone();
     let Some(mut recovered) = checker.recover(image.files, (machine, kept), answered, 2)? else {
         return Ok(());
@@ -164,7 +162,7 @@ fn again(
             if !turn.is_multiple_of(AGAIN_IMAGES) {
                 continue;
             }
-            let map = (&machine, kept(turn as u64));
+            let map = (&machine, kept(number as u64));
             let named = |why: Broken| why.at(format_args!("again, behind call {number}"));
             let recovered = checker.recover(image.files, map, answered, 3).map_err(named)?;
             if let Some(mut recovered) = recovered.filter(|one| one.is_new) {
@@ -177,12 +175,12 @@ fn again(
     Ok(())
 }
 
-/// What survives of the map, in turn.
-const fn kept(count: u64) -> MapKept {
-    if count.is_multiple_of(LOST_EVERY) {
+/// What survives of the map, in turn, behind each call.
+const fn kept(call: u64) -> MapKept {
+    if call.is_multiple_of(LOST_EVERY) {
         return MapKept::Lost;
     }
-    match count % 3 {
+    match call % 3 {
         0 => MapKept::Oldest,
         1 => MapKept::Half,
         _ => MapKept::All,

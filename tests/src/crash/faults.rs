@@ -5,7 +5,7 @@ use replica::journal::faults::{Failure, Faults, FaultyDisk, Op};
 
 use super::check::{Checker, Counts, Till, open};
 use super::cuts::{Run, options};
-use super::disk::{Event, Files, TracedDisk};
+use super::disk::{Event, Files, Trace, TracedDisk};
 use super::machine::{Machine, MapKept};
 use super::model::Model;
 use super::script::{Cashier, Document, Stop};
@@ -15,6 +15,8 @@ use super::{Broken, ensure};
 /// Documents between two beginnings of the script: each call is failed in one run from the
 /// beginning before it.
 const STRIDE: usize = 2;
+/// At every so many documents the calls of opening fail as well: they are the same each time.
+const OPENING_EVERY: usize = 20;
 /// Tries of a cashier whom the till refused.
 const TRIES: u32 = 3;
 /// The ways to fail. A write that is cut short ends inside of a sector, or behind one; other calls
@@ -56,7 +58,8 @@ pub fn explore(
     for begin in (0..documents.len()).step_by(STRIDE) {
         let Some((files, map)) = run.before.get(begin) else { break };
         let end = (begin + STRIDE).min(documents.len());
-        for skip in 0.. {
+        let first = if begin.is_multiple_of(OPENING_EVERY) { 0 } else { loops.opening(files, map)? };
+        for skip in first.. {
             let mut met = None;
             for failure in FAILURES {
                 let is_short = !matches!(
@@ -97,6 +100,14 @@ struct Loop<'a> {
 }
 
 impl Loop<'_> {
+    /// Calls that change something while the till is opened.
+    fn opening(&self, files: &Files, map: &Map) -> Result<u64, Broken> {
+        let (below, faults) = (TracedDisk::on(files.clone()), Faults::default());
+        let disk = FaultyDisk::new(below, faults.clone());
+        open(disk, options(), map.clone(), Trace::default(), 2)?;
+        Ok(faults.calls())
+    }
+
     /// Plays some documents with one call failing; says which, or `None` where there are
     /// not so many.
     fn one(&mut self, plan: &Plan, files: &Files, map: &Map) -> Result<Option<Op>, Broken> {
