@@ -102,15 +102,17 @@ pub fn run(
 impl Shop {
     fn open(seed: u64) -> Result<Self, TillmeshError> {
         let mut first = Member::found()?;
-        first.ask(["sell", "OPENING@1.00", "--key", "opening"])?;
+        let file = first.till().folder().join("products.csv");
+        std::fs::write(&file, "sku,name,price\nMUG,Mug,2.50\n")
+            .map_err(|error| failed(format!("{}: {error}", file.display())))?;
+        first.ask(["import", "products", "products.csv"])?;
         first.start(&ALONE)?;
         let mut second = first.let_in("Till 2")?;
         // The address it gets now is the one it keeps.
         second.start(&ALONE)?;
         second.kill()?;
-        let sales = BTreeMap::from([("opening".to_owned(), None)]);
-        let (prng, kills) = (Prng::new(seed), Kills::default());
-        Ok(Self { first, second, prng, sales, kills })
+        let (sales, kills) = (BTreeMap::new(), Kills::default());
+        Ok(Self { first, second, prng: Prng::new(seed), sales, kills })
     }
 
     fn wait(&mut self, most_us: u64) {
@@ -149,7 +151,7 @@ impl Shop {
     fn sell(&mut self, name: &str) -> Result<(), TillmeshError> {
         let mut why = String::new();
         for _ in 0..TRIES {
-            let run = self.first.run(["sell", "MUG@2.50", "--key", name])?;
+            let run = self.first.run(["sell", "MUG", "--key", name])?;
             if run.status.success() {
                 return self.note(name, &run.json()?);
             }
@@ -195,7 +197,7 @@ impl Shop {
 
     fn during_a_sale(&mut self) -> Result<(), TillmeshError> {
         let name = self.new_name();
-        let mut asked = self.first.begin(["sell", "MUG@2.50", "--key", &name])?;
+        let mut asked = self.first.begin(["sell", "MUG", "--key", &name])?;
         self.wait(BEHIND_ANSWER_US / 3);
         self.first.kill()?;
         self.kills.during_a_sale += 1;

@@ -7,10 +7,12 @@
 //!   test.
 //! - [`samples`] sums up measurements.
 //! - [`crash`] crashes one till at every call of its disk.
+//! - [`fuzz`] hands arbitrary bytes to all that takes bytes from outside.
 //! - [`kills`] kills two real tills of one store, again and again.
 //! - [`prng`] draws every random choice of a suite from a printed seed.
 
 pub mod crash;
+pub mod fuzz;
 pub mod kills;
 pub mod oracle;
 pub mod prng;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use replica::core::{Alarm, Digest, Identity};
-use replica::journal::{Journal, Options};
 use replica::journal::disk::Disk;
+use replica::journal::{Journal, Options};
 use replica::node::Node;
 use replica::storage::{Reads, Stream};
 use replica::verify::verify;
@@ -52,6 +52,10 @@ pub struct Counts {
 /// there is one more.
 type Outcome = ([u64; 3], usize, bool);
 
+/// A recovered disk: its bytes, the documents that were acknowledged, and what survived of which
+/// map.
+type DiskPrint = ([u8; 32], usize, u64, MapKept);
+
 /// Holds images against the model.
 #[derive(Debug)]
 pub struct Checker<'a> {
@@ -64,7 +68,7 @@ pub struct Checker<'a> {
     meanings: BTreeMap<(u64, [u64; 3]), Digest>,
     outcomes: BTreeSet<Outcome>,
     /// Disks as they were recovered, with what survived of which map.
-    disks: BTreeSet<([u8; 32], usize, (u64, MapKept))>,
+    disks: BTreeSet<DiskPrint>,
     prints: Prints,
     /// Sets apart histories that do not share their frames.
     history: u64,
@@ -140,6 +144,21 @@ fn whole(journal: &Journal<TracedDisk>) -> Result<[bool; 3], Broken> {
     Ok(Stream::ALL.map(|stream| journal.recovered(stream).torn.is_some()))
 }
 
+/// Nothing is called damaged, and nothing raises an alarm but a torn tail and a lost map.
+fn quiet(till: &mut Till<TracedDisk>) -> Result<(), Broken> {
+    for stream in Stream::ALL {
+        let report = till.storage().verify(stream);
+        ensure(report.is_good(), || format!("{report:?}"))?;
+    }
+    for alarm in till.take_alarms() {
+        match alarm {
+            Alarm::Torn(_) | Alarm::IndexRebuilding(_) => {}
+            other => return Err(Broken(format!("an alarm: {other:?}"))),
+        }
+    }
+    Ok(())
+}
+
 impl<'a> Checker<'a> {
     /// For images of this script.
     pub fn new(documents: &'a [Document], model: &'a Model, options: Options) -> Self {
@@ -203,13 +222,13 @@ impl<'a> Checker<'a> {
         self.counts.torn += u64::from(torn.contains(&true));
         // Two images that come to the same bytes go the same way from here on.
         let print = self.prints.of_all(&disk.files());
-        if !self.disks.insert((print, answered, (machine.map_changes(), kept))) {
+        if !self.disks.insert((print, answered, machine.map_changes(), kept)) {
             return Ok(None);
         }
         self.counts.distinct += 1;
         drop(journal);
         let mut till = open(disk, self.options, machine.map(kept), trace, life)?;
-        self.quiet(&mut till)?;
+        quiet(&mut till)?;
         let documents = self.agrees(&till, answered)?;
         self.keeps(&mut till, answered.saturating_sub(LOOK_BACK)..answered)?;
         let ordinals = Stream::ALL.map(|stream| till.storage().next_ordinal(stream));
@@ -224,21 +243,6 @@ impl<'a> Checker<'a> {
         Ok(Some(Recovered { till, documents, is_new }))
     }
 
-    /// Nothing is called damaged, and nothing raises an alarm but a torn tail and a lost map.
-    fn quiet(&self, till: &mut Till<TracedDisk>) -> Result<(), Broken> {
-        for stream in Stream::ALL {
-            let report = till.storage().verify(stream);
-            ensure(report.is_good(), || format!("{report:?}"))?;
-        }
-        for alarm in till.take_alarms() {
-            match alarm {
-                Alarm::Torn(_) | Alarm::IndexRebuilding(_) => {}
-                other => return Err(Broken(format!("an alarm: {other:?}"))),
-            }
-        }
-        Ok(())
-    }
-
     /// The books are those after the answered documents, or after one more.
     fn agrees(&self, till: &Till<TracedDisk>, answered: usize) -> Result<usize, Broken> {
         let now = observed(till.replica(), &register()?)?;
@@ -248,7 +252,9 @@ impl<'a> Checker<'a> {
             return Ok(answered);
         }
         ensure(now == *most, || {
-            format!("{answered} documents were acknowledged.\nfound:  {now:?}\nwanted: {least:?}\nor:     {most:?}")
+            format!(
+                "{answered} documents were acknowledged.\nfound:  {now:?}\nwanted: {least:?}\nor:     {most:?}"
+            )
         })?;
         Ok(answered + 1)
     }

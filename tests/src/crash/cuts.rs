@@ -106,7 +106,8 @@ pub fn explore(
                 continue;
             }
             let key = image.key.clone();
-            one(&mut checker, (&machine, kept(cuts.calls)), image, answered).map_err(|why| place(why, &key))?;
+            one(&mut checker, (&machine, kept(cuts.calls)), image, answered)
+                .map_err(|why| place(why, &key))?;
         }
         progress(number + 1, run.trace.len());
     }

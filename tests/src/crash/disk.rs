@@ -183,9 +183,7 @@ impl Disk for TracedDisk {
     fn list(&self, folder: &str) -> Result<Vec<String>, DiskError> {
         let state = self.state();
         let inside = state.files.names.keys().filter(|path| folder_of(path) == folder);
-        Ok(inside
-            .map(|path| path.rsplit('/').next().unwrap_or_default().to_owned())
-            .collect())
+        Ok(inside.map(|path| path.rsplit('/').next().unwrap_or_default().to_owned()).collect())
     }
 
     fn create(&self, path: &str, bytes: u64) -> Result<TracedFile, DiskError> {

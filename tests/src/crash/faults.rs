@@ -58,7 +58,8 @@ pub fn explore(
     for begin in (0..documents.len()).step_by(STRIDE) {
         let Some((files, map)) = run.before.get(begin) else { break };
         let end = (begin + STRIDE).min(documents.len());
-        let first = if begin.is_multiple_of(OPENING_EVERY) { 0 } else { loops.opening(files, map)? };
+        let first =
+            if begin.is_multiple_of(OPENING_EVERY) { 0 } else { loops.opening(files, map)? };
         for skip in first.. {
             let mut met = None;
             for failure in FAILURES {
@@ -143,11 +144,7 @@ impl Loop<'_> {
     }
 
     /// Plays on as long as the till does; how many documents are answered then.
-    fn play(
-        &self,
-        till: &mut Till<FaultyDisk<TracedDisk>>,
-        plan: &Plan,
-    ) -> Result<usize, Broken> {
+    fn play(&self, till: &mut Till<FaultyDisk<TracedDisk>>, plan: &Plan) -> Result<usize, Broken> {
         for document in plan.begin..plan.end {
             let mut tries = 0;
             loop {

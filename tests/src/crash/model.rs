@@ -52,7 +52,8 @@ pub struct State {
 
 impl State {
     fn sell(&mut self, lines: &[(usize, i64)], sign: i64) {
-        let total: i64 = lines.iter().map(|&(sku, units)| PRICES.get(sku).unwrap_or(&0) * units).sum();
+        let total: i64 =
+            lines.iter().map(|&(sku, units)| PRICES.get(sku).unwrap_or(&0) * units).sum();
         self.receipts += 1;
         let sum = if sign > 0 { &mut self.sales } else { &mut self.returns };
         sum.add(sign * total);
@@ -167,10 +168,8 @@ pub fn observed(replica: &Replica, register: &RegisterId) -> Result<State, Broke
         let sku = Sku::new(&format!("S{number}")).map_err(broken)?;
         *units = books.on_hand(&sku).thousandths() / 1_000;
     }
-    let sum = |of: &pos_core::report::CountAmount| Sum {
-        count: of.count,
-        amount: of.amount.minor(),
-    };
+    let sum =
+        |of: &pos_core::report::CountAmount| Sum { count: of.count, amount: of.amount.minor() };
     Ok(State {
         founded: true,
         products: books.price_book().len(),

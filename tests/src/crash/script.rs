@@ -360,7 +360,8 @@ impl<'a> Cashier<'a> {
         // Asked again after an answer nobody heard, nothing is left to pay back: the key decides.
         if let Some(id) = till.query(|replica, disk| replica.answered(disk, &own))? {
             let sale = till.query(|replica, disk| replica.transaction(disk, id));
-            let sale = sale.map_err(broken)?.ok_or_else(|| Broken("a return is lost".to_owned()))?;
+            let sale =
+                sale.map_err(broken)?.ok_or_else(|| Broken("a return is lost".to_owned()))?;
             return Ok(Receipt { counter: sale.receipt_counter, total: sale.total.minor() });
         }
         let lines = till.query(|replica, disk| replica.refundable(disk, original))?;

@@ -30,7 +30,9 @@ fn main() -> ExitCode {
     let asked = Asked::parse();
     match explore(asked.documents) {
         Ok(()) => {
-            println!("Every acknowledged document was there, every number once, every figure right.");
+            println!(
+                "Every acknowledged document was there, every number once, every figure right."
+            );
             ExitCode::SUCCESS
         }
         Err(why) => {
@@ -72,8 +74,14 @@ fn explore(count: usize) -> Result<(), Broken> {
 }
 
 fn counted(counts: Counts) {
-    row(counts.recoveries, "recoveries of the journal: what was flushed is there, nothing is damage");
-    row(counts.distinct, "of these to bytes not seen before, each taken up and held against the model");
+    row(
+        counts.recoveries,
+        "recoveries of the journal: what was flushed is there, nothing is damage",
+    );
+    row(
+        counts.distinct,
+        "of these to bytes not seen before, each taken up and held against the model",
+    );
     row(counts.torn, "of these with a torn tail");
     row(counts.unanswered, "of these with the document nobody was answered");
     row(counts.again, "of these after a second crash, in the recovery or behind it");

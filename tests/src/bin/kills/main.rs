@@ -32,7 +32,10 @@ fn main() -> ExitCode {
         if kills.all() >= told + TELL_EVERY {
             told = kills.all();
             let seconds = started.elapsed().as_secs();
-            eprintln!("{told} of {} kills, {} sales, {seconds} s", asked.cycles, kills.acknowledged);
+            eprintln!(
+                "{told} of {} kills, {} sales, {seconds} s",
+                asked.cycles, kills.acknowledged
+            );
         }
     };
     match run(asked.cycles, asked.seed, &mut progress) {
