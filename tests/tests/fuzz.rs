@@ -9,9 +9,8 @@ use tests::prng::Prng;
 
 /// Runs one input; a panic is told with the input that caused it.
 fn take(target: &Target, input: &[u8], whence: &str) {
-    let hex: String = input.iter().map(|byte| format!("{byte:02x}")).collect();
     let taken = catch_unwind(AssertUnwindSafe(|| (target.run)(input)));
-    assert!(taken.is_ok(), "{} broke on {whence}: {hex}", target.name);
+    assert!(taken.is_ok(), "{} broke on {whence}: {input:02x?}", target.name);
 }
 
 fn fuzz(name: &str) {

@@ -1,5 +1,4 @@
 //! SIGKILL of real tills, a few times; `cargo xtask kills` does it 500 times and more.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[test]
 fn killed_tills_lose_and_double_no_acknowledged_sale() {

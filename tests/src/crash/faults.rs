@@ -58,8 +58,7 @@ pub fn explore(
     for begin in (0..documents.len()).step_by(STRIDE) {
         let Some((files, map)) = run.before.get(begin) else { break };
         let end = (begin + STRIDE).min(documents.len());
-        let first =
-            if begin.is_multiple_of(OPENING_EVERY) { 0 } else { loops.opening(files, map)? };
+        let first = if begin.is_multiple_of(OPENING_EVERY) { 0 } else { opening(files, map)? };
         for skip in first.. {
             let mut met = None;
             for failure in FAILURES {
@@ -86,6 +85,14 @@ pub fn explore(
     Ok(loops.runs)
 }
 
+/// Calls that change something while the till is opened.
+fn opening(files: &Files, map: &Map) -> Result<u64, Broken> {
+    let (below, faults) = (TracedDisk::on(files.clone()), Faults::default());
+    let disk = FaultyDisk::new(below, faults.clone());
+    open(disk, options(), map.clone(), Trace::default(), 2)?;
+    Ok(faults.calls())
+}
+
 /// One failure.
 #[derive(Debug, Clone, Copy)]
 struct Plan {
@@ -101,14 +108,6 @@ struct Loop<'a> {
 }
 
 impl Loop<'_> {
-    /// Calls that change something while the till is opened.
-    fn opening(&self, files: &Files, map: &Map) -> Result<u64, Broken> {
-        let (below, faults) = (TracedDisk::on(files.clone()), Faults::default());
-        let disk = FaultyDisk::new(below, faults.clone());
-        open(disk, options(), map.clone(), Trace::default(), 2)?;
-        Ok(faults.calls())
-    }
-
     /// Plays some documents with one call failing; says which, or `None` where there are
     /// not so many.
     fn one(&mut self, plan: &Plan, files: &Files, map: &Map) -> Result<Option<Op>, Broken> {
@@ -175,7 +174,9 @@ impl Loop<'_> {
         answered: usize,
     ) -> Result<(), Broken> {
         let mut machine = Machine::on(files.clone(), map.clone());
-        trace.iter().for_each(|event| machine.apply(event));
+        for event in trace {
+            machine.apply(event);
+        }
         // Which call failed, and how, makes other frames; what is there to sell on from is the same.
         self.checker.begin_history(false);
         let images = machine.images();

@@ -280,7 +280,9 @@ mod tests {
 
     fn played(disk: &TracedDisk) -> Machine {
         let mut machine = Machine::default();
-        disk.trace().take().iter().for_each(|event| machine.apply(event));
+        for event in &disk.trace().take() {
+            machine.apply(event);
+        }
         machine
     }
 
@@ -328,7 +330,9 @@ mod tests {
         file.sync().unwrap();
         disk.sync_folder("a").unwrap();
         let mut machine = machine;
-        disk.trace().take().iter().for_each(|event| machine.apply(event));
+        for event in &disk.trace().take() {
+            machine.apply(event);
+        }
         assert_eq!(machine.unflushed(), 0);
         let images = contents(&machine, "a/f");
         assert_eq!(images.len(), 1);

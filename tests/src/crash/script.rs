@@ -106,7 +106,7 @@ pub fn documents(count: usize) -> Vec<Document> {
             _ if n % 9 == 4 => Document::Adjust { sku: n % SKUS, units: 24 },
             _ if n % 13 == 8 => Document::Pickup { amount: 1_000 },
             _ => Document::Sale {
-                lines: (0..1 + n % 3)
+                lines: (0..=n % 3)
                     .map(|line| ((n + 2 * line) % SKUS, 1 + i64::from(line == 1)))
                     .collect(),
                 card: n % 3 == 0,
@@ -227,10 +227,10 @@ impl<'a> Cashier<'a> {
     pub fn play<S: Storage>(&self, till: &mut Node<S>, number: usize) -> Result<(), Stop> {
         let Some(document) = self.documents.get(number) else { return Ok(()) };
         let answered = match document {
-            Document::Sale { lines, card, detours } => {
-                self.sale(till, number, lines, *card, *detours).map(Some)
-            }
-            Document::Return { of } => self.refund(till, number, *of).map(Some),
+            Document::Sale { lines, card, detours } => ring_up(till, number, lines, *detours)
+                .and_then(|cart| self.pay(till, number, cart, *card))
+                .map(Some),
+            Document::Return { of } => refund(till, number, *of).map(Some),
             other => self.other(till, number, other).map(|()| None),
         };
         let told = match answered {
@@ -295,37 +295,14 @@ impl<'a> Cashier<'a> {
         Ok(())
     }
 
-    fn sale<S: Storage>(
+    fn pay<S: Storage>(
         &self,
         till: &mut Node<S>,
         number: usize,
-        lines: &[(usize, i64)],
+        cart: CartId,
         card: bool,
-        detours: bool,
     ) -> Result<Receipt, Stop> {
         let (register, operator) = (register()?, operator()?);
-        let open = Command::OpenCart { label: String::new(), operator: operator.clone() };
-        let cart = match till.execute(moment(number, 0), open)? {
-            Outcome::CartOpened(cart) => cart,
-            other => return Err(unexpected(&other).into()),
-        };
-        let mut wanted = BTreeSet::new();
-        for &(product, units) in lines {
-            wanted = edit(till, moment(number, 1), cart, add(product, units)?)?;
-            // Every other cart is rung up by hand: its items are flushed between two of them.
-            if number.is_multiple_of(2) {
-                till.tick(moment(number, 25));
-            }
-        }
-        if detours {
-            let all = edit(till, moment(number, 2), cart, add(0, 7)?)?;
-            for &line in all.difference(&wanted) {
-                edit(till, moment(number, 2), cart, CartCommand::VoidLine { line })?;
-            }
-            edit(till, moment(number, 3), cart, CartCommand::Suspend)?;
-            till.tick(moment(number, 40));
-            edit(till, moment(number, 50), cart, CartCommand::Retrieve)?;
-        }
         let total = self.model.receipt(number).map_or(0, |receipt| receipt.total);
         let tender = if card {
             let (kind, amount) = (TenderKind::Card, gbp(total));
@@ -347,37 +324,64 @@ impl<'a> Cashier<'a> {
         };
         receipt(&till.execute(moment(number, 70), complete)?).map_err(Stop::from)
     }
+}
 
-    fn refund<S: Storage>(
-        &self,
-        till: &mut Node<S>,
-        number: usize,
-        of: usize,
-    ) -> Result<Receipt, Stop> {
-        let (first, own) = (key(of)?, key(number)?);
-        let original = till.query(|replica, disk| replica.answered(disk, &first))?;
-        let original = original.ok_or_else(|| Broken(format!("document {of} is lost")))?;
-        // Asked again after an answer nobody heard, nothing is left to pay back: the key decides.
-        if let Some(id) = till.query(|replica, disk| replica.answered(disk, &own))? {
-            let sale = till.query(|replica, disk| replica.transaction(disk, id));
-            let sale =
-                sale.map_err(broken)?.ok_or_else(|| Broken("a return is lost".to_owned()))?;
-            return Ok(Receipt { counter: sale.receipt_counter, total: sale.total.minor() });
+/// Fills a cart.
+fn ring_up<S: Storage>(
+    till: &mut Node<S>,
+    number: usize,
+    lines: &[(usize, i64)],
+    detours: bool,
+) -> Result<CartId, Stop> {
+    let open = Command::OpenCart { label: String::new(), operator: operator()? };
+    let cart = match till.execute(moment(number, 0), open)? {
+        Outcome::CartOpened(cart) => cart,
+        other => return Err(unexpected(&other).into()),
+    };
+    let mut wanted = BTreeSet::new();
+    for &(product, units) in lines {
+        wanted = edit(till, moment(number, 1), cart, add(product, units)?)?;
+        // Every other cart is rung up by hand: its items are flushed between two of them.
+        if number.is_multiple_of(2) {
+            till.tick(moment(number, 25));
         }
-        let lines = till.query(|replica, disk| replica.refundable(disk, original))?;
-        let quote = till.query(|replica, disk| replica.quote_refund(disk, original, &lines))?;
-        let refund = RefundCommand {
-            original,
-            lines,
-            register: register()?,
-            operator: operator()?,
-            tenders: vec![Tendered::cash(quote.total)],
-            idempotency_key: Some(own),
-            wall_time: None,
-        };
-        let refund = Command::Refund(Box::new(refund));
-        receipt(&till.execute(moment(number, 10), refund)?).map_err(Stop::from)
     }
+    if detours {
+        let all = edit(till, moment(number, 2), cart, add(0, 7)?)?;
+        for &line in all.difference(&wanted) {
+            edit(till, moment(number, 2), cart, CartCommand::VoidLine { line })?;
+        }
+        edit(till, moment(number, 3), cart, CartCommand::Suspend)?;
+        till.tick(moment(number, 40));
+        edit(till, moment(number, 50), cart, CartCommand::Retrieve)?;
+    }
+    Ok(cart)
+}
+
+/// Pays back all of an earlier sale.
+fn refund<S: Storage>(till: &mut Node<S>, number: usize, of: usize) -> Result<Receipt, Stop> {
+    let (first, own) = (key(of)?, key(number)?);
+    let original = till.query(|replica, disk| replica.answered(disk, &first))?;
+    let original = original.ok_or_else(|| Broken(format!("document {of} is lost")))?;
+    // Asked again after an answer nobody heard, nothing is left to pay back: the key decides.
+    if let Some(id) = till.query(|replica, disk| replica.answered(disk, &own))? {
+        let sale = till.query(|replica, disk| replica.transaction(disk, id));
+        let sale = sale.map_err(broken)?.ok_or_else(|| Broken("a return is lost".to_owned()))?;
+        return Ok(Receipt { counter: sale.receipt_counter, total: sale.total.minor() });
+    }
+    let lines = till.query(|replica, disk| replica.refundable(disk, original))?;
+    let quote = till.query(|replica, disk| replica.quote_refund(disk, original, &lines))?;
+    let refund = RefundCommand {
+        original,
+        lines,
+        register: register()?,
+        operator: operator()?,
+        tenders: vec![Tendered::cash(quote.total)],
+        idempotency_key: Some(own),
+        wall_time: None,
+    };
+    let refund = Command::Refund(Box::new(refund));
+    receipt(&till.execute(moment(number, 10), refund)?).map_err(Stop::from)
 }
 
 fn unexpected(outcome: &Outcome) -> Broken {

@@ -41,7 +41,9 @@ pub(super) fn barcodes(input: &[u8]) {
         }
     }
     if let Ok(elements) = ElementString::parse(&text, 2026) {
-        drop((elements.gtin(), elements.net_weight_kg(), elements.price(), elements.count()));
+        let weight = elements.net_weight_kg();
+        assert!(weight.is_none_or(|weight| !weight.is_sign_negative()), "{weight:?}");
+        let _read = (elements.gtin(), elements.price(), elements.count());
     }
 }
 
