@@ -131,7 +131,7 @@ impl Shop {
 
     /// Notes an answer; one that differs from an earlier one is a broken promise.
     fn note(&mut self, name: &str, answer: &Value) -> Result<(), TillmeshError> {
-        let receipt = answer["receiptCounter"].as_u64().zip(answer["id"].as_str());
+        let receipt = answer["receiptCounter"].as_u64().zip(answer["transactionId"].as_str());
         let Some((counter, id)) = receipt else {
             return Err(failed(format!("{name} was answered with {answer}")));
         };

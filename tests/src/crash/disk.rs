@@ -32,6 +32,13 @@ pub enum Event {
         /// What.
         bytes: Vec<u8>,
     },
+    /// A file was made longer, with zeros, if it was shorter.
+    Lengthen {
+        /// Which.
+        file: FileId,
+        /// Its length.
+        bytes: u64,
+    },
     /// A file was flushed.
     Sync {
         /// Which.

@@ -104,6 +104,11 @@ impl Machine {
                 self.push(Change::Named { file: *file, path: path.clone() });
                 self.push(Change::Length { file: *file, bytes });
             }
+            Event::Lengthen { file, bytes } => {
+                let bytes = usize::try_from(*bytes).unwrap_or_default();
+                self.now.lengthen(*file, bytes);
+                self.push(Change::Length { file: *file, bytes });
+            }
             Event::Write { file, offset, bytes } => self.write(*file, *offset, bytes),
             Event::Sync { file } => self.settle(|change| change.file() == Some(*file)),
             Event::Rename { from, to } => {
@@ -223,6 +228,30 @@ impl Machine {
     /// The files as they are: what a program that is killed leaves.
     pub fn killed(&self) -> Files {
         self.now.clone()
+    }
+
+    /// The files as they are, to read from.
+    pub const fn files(&self) -> &Files {
+        &self.now
+    }
+
+    /// Makes a file shorter or longer, at once and for good. The journal never does; the map may.
+    pub fn resize(&mut self, file: FileId, bytes: usize) {
+        for files in [&mut self.now, &mut self.safe] {
+            if let Some(content) = files.contents.get_mut(&file) {
+                Arc::make_mut(content).resize(bytes, 0);
+            }
+        }
+    }
+
+    /// One of the images, as a number says; 0: nothing that was not flushed.
+    pub fn image(&self, choice: u64) -> Files {
+        if choice == 0 {
+            return self.safe.clone();
+        }
+        let mut images = self.images();
+        let index = usize::try_from(choice % images.len().max(1) as u64).unwrap_or(0);
+        images.swap_remove(index).files
     }
 
     /// The map with its last batches lost: `choice` says how many survive.

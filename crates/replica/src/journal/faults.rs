@@ -106,6 +106,11 @@ impl Faults {
         self.plan().rules.clear();
     }
 
+    /// Failures that are still to come.
+    pub fn waiting(&self) -> usize {
+        self.plan().rules.len()
+    }
+
     /// Calls that changed something, so far.
     pub fn calls(&self) -> u64 {
         self.plan().calls
