@@ -86,6 +86,24 @@ impl Member {
         Ok(())
     }
 
+    /// Starts it in a network namespace; returns when it listens. Root may.
+    ///
+    /// # Errors
+    /// [`TillmeshError`].
+    pub fn start_in(&mut self, namespace: &str, how: &[&str]) -> Result<(), TillmeshError> {
+        let words = ["--store", SHOP, "--json", "--quiet", "run"];
+        let mut running =
+            self.till.start_in(namespace, words.into_iter().chain(how.iter().copied()))?;
+        let line = running.next_line()?.unwrap_or_default();
+        if !line.contains("running") {
+            let why = format!("the till did not start in {namespace}, it said: {line}");
+            return Err(TillmeshError::Failed(why));
+        }
+        running.ignore_output();
+        self.running = Some(running);
+        Ok(())
+    }
+
     /// Starts it and kills it so long after, whatever it has come to by then.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Every disk keeps the same promises under power cuts: the one in memory that simulations run on, the
 //! one the crash loop works its images out with, and the real one on a file system whose power is
 //! cut.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use replica::conformance::{Bench, run_all};
 use replica::journal::Options;

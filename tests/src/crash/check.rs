@@ -76,7 +76,10 @@ pub struct Checker<'a> {
 
 /// Digests of contents, the last few of each file.
 #[derive(Debug, Default)]
-struct Prints(BTreeMap<FileId, Vec<(Arc<Vec<u8>>, blake3::Hash)>>);
+struct Prints(BTreeMap<FileId, Vec<Known>>);
+
+/// A content and its digest.
+type Known = (Arc<Vec<u8>>, blake3::Hash);
 
 /// Contents of a file whose digests are kept.
 const PRINTS_MAX: usize = 4;
