@@ -6,10 +6,21 @@
 //! - [`oracle`] computes what a replay of a sheet must report, without a line of the code under
 //!   test.
 //! - [`samples`] sums up measurements.
+//! - [`crash`] crashes one till at every call of its disk.
+//! - [`fuzz`] hands arbitrary bytes to all that takes bytes from outside.
+//! - [`kills`] kills two real tills of one store, again and again.
+//! - [`namespaces`] puts tills into network namespaces, with a [`relay`] between them.
+//! - [`parity`] holds every disk to the same promises under power cuts.
 //! - [`prng`] draws every random choice of a suite from a printed seed.
 
+pub mod crash;
+pub mod fuzz;
+pub mod kills;
+pub mod namespaces;
 pub mod oracle;
+pub mod parity;
 pub mod prng;
+pub mod relay;
 pub mod samples;
 pub mod sheet;
 pub mod store;

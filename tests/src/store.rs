@@ -86,6 +86,50 @@ impl Member {
         Ok(())
     }
 
+    /// Starts it in a network namespace; returns when it listens. Root may.
+    ///
+    /// # Errors
+    /// [`TillmeshError`].
+    pub fn start_in(&mut self, namespace: &str, how: &[&str]) -> Result<(), TillmeshError> {
+        let words = ["--store", SHOP, "--json", "--quiet", "run"];
+        let mut running =
+            self.till.start_in(namespace, words.into_iter().chain(how.iter().copied()))?;
+        let line = running.next_line()?.unwrap_or_default();
+        if !line.contains("running") {
+            let why = format!("the till did not start in {namespace}, it said: {line}");
+            return Err(TillmeshError::Failed(why));
+        }
+        running.ignore_output();
+        self.running = Some(running);
+        Ok(())
+    }
+
+    /// Starts it and kills it so long after, whatever it has come to by then.
+    ///
+    /// # Errors
+    /// [`TillmeshError`].
+    pub fn start_and_kill(&mut self, how: &[&str], after: Duration) -> Result<(), TillmeshError> {
+        let mut words = vec!["--store", SHOP, "--json", "--quiet", "run", "--loopback"];
+        if let Some(address) = &self.address {
+            words.extend(["--listen", address]);
+        }
+        words.extend(how);
+        let mut running = self.till.start(words)?;
+        std::thread::sleep(after);
+        running.kill().map(drop)
+    }
+
+    /// Types a command at it and does not wait for the answer.
+    ///
+    /// # Errors
+    /// [`TillmeshError::System`]; see [`Till::start`].
+    pub fn begin<'a>(
+        &self,
+        words: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Running, TillmeshError> {
+        self.till.start(["--store", SHOP, "--json"].into_iter().chain(words))
+    }
+
     /// Where other tills of this machine dial it.
     pub fn address(&self) -> String {
         let bound = self.address.as_deref().unwrap_or_default();

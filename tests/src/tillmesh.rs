@@ -175,30 +175,55 @@ impl Till {
         &self,
         args: impl IntoIterator<Item = A>,
     ) -> Result<Running, TillmeshError> {
-        let mut command = self.command(args)?;
-        let line = command_line(&command);
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(system(format!("starting {line}")))?;
-        let lines = child.stdout.take().map(BufReader::new);
-        Ok(Running { child, lines })
+        spawn(self.command(args)?)
+    }
+
+    /// As [`Till::start`], in a network namespace.
+    ///
+    /// # Errors
+    /// As [`Till::start`].
+    pub fn start_in<A: AsRef<OsStr>>(
+        &self,
+        namespace: &str,
+        args: impl IntoIterator<Item = A>,
+    ) -> Result<Running, TillmeshError> {
+        // `ip` becomes the program, so that a signal reaches it.
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", namespace]).arg(binary()?);
+        spawn(self.dressed(command, args))
     }
 
     fn command<A: AsRef<OsStr>>(
         &self,
         args: impl IntoIterator<Item = A>,
     ) -> Result<Command, TillmeshError> {
-        let mut command = Command::new(binary()?);
+        Ok(self.dressed(Command::new(binary()?), args))
+    }
+
+    fn dressed<A: AsRef<OsStr>>(
+        &self,
+        mut command: Command,
+        args: impl IntoIterator<Item = A>,
+    ) -> Command {
         command
             .args(args)
             .current_dir(self.folder())
             .env("NO_COLOR", "1")
             .env("COLUMNS", "100")
             .stdin(Stdio::null());
-        Ok(command)
+        command
     }
+}
+
+fn spawn(mut command: Command) -> Result<Running, TillmeshError> {
+    let line = command_line(&command);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(system(format!("starting {line}")))?;
+    let lines = child.stdout.take().map(BufReader::new);
+    Ok(Running { child, lines })
 }
 
 fn command_line(command: &Command) -> String {

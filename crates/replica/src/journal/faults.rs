@@ -76,6 +76,8 @@ struct Plan {
     rules: Vec<Rule>,
     calls: u64,
     syncs: u64,
+    /// What was made to fail last.
+    met: Option<Op>,
 }
 
 /// What is to fail. Clones share one plan.
@@ -104,6 +106,11 @@ impl Faults {
         self.plan().rules.clear();
     }
 
+    /// Failures that are still to come.
+    pub fn waiting(&self) -> usize {
+        self.plan().rules.len()
+    }
+
     /// Calls that changed something, so far.
     pub fn calls(&self) -> u64 {
         self.plan().calls
@@ -112,6 +119,11 @@ impl Faults {
     /// Flushes of files that were asked for, so far.
     pub fn syncs(&self) -> u64 {
         self.plan().syncs
+    }
+
+    /// The kind of the call that was made to fail last.
+    pub fn met(&self) -> Option<Op> {
+        self.plan().met
     }
 
     fn meet(&self, op: Op) -> Option<Failure> {
@@ -131,6 +143,7 @@ impl Faults {
             failure = Some(rule.failure);
             false
         });
+        plan.met = failure.map(|_| op).or(plan.met);
         failure
     }
 

@@ -20,7 +20,7 @@ pub(crate) mod log;
 mod read;
 mod recover;
 pub(crate) mod segment;
-pub(crate) mod small;
+pub mod small;
 pub mod walk;
 
 pub use read::{Place, StreamReport};

@@ -9,7 +9,7 @@ const FOLDER: &str = "files";
 const NAME_BYTES_MAX: usize = 64;
 
 /// Makes the folder.
-pub(crate) fn open<D: Disk>(disk: &D) -> Result<(), DiskError> {
+pub fn open<D: Disk>(disk: &D) -> Result<(), DiskError> {
     disk.make_folder(FOLDER)
 }
 
@@ -30,7 +30,7 @@ fn check_name(name: &str) -> Result<(), StorageError> {
 }
 
 /// See [`crate::storage::Storage::small_file`].
-pub(crate) fn get<D: Disk>(disk: &D, name: &str) -> Result<Option<Vec<u8>>, StorageError> {
+pub fn get<D: Disk>(disk: &D, name: &str) -> Result<Option<Vec<u8>>, StorageError> {
     check_name(name)?;
     let file = match disk.open(&format!("{FOLDER}/{name}")) {
         Ok(file) => file,
@@ -46,7 +46,7 @@ pub(crate) fn get<D: Disk>(disk: &D, name: &str) -> Result<Option<Vec<u8>>, Stor
 }
 
 /// See [`crate::storage::Storage::put_small_file`].
-pub(crate) fn put<D: Disk>(disk: &D, name: &str, bytes: &[u8]) -> Result<(), StorageError> {
+pub fn put<D: Disk>(disk: &D, name: &str, bytes: &[u8]) -> Result<(), StorageError> {
     check_name(name)?;
     if bytes.len() > SMALL_FILE_BYTES_MAX {
         let (bytes, limit) = (bytes.len(), SMALL_FILE_BYTES_MAX);
