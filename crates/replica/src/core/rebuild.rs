@@ -14,6 +14,7 @@ use super::replica::{Replica, last_ordinal};
 use super::roster::RosterEntry;
 use super::verdict::HeldBack;
 use crate::limits;
+use crate::simulation::{self, Mark};
 use crate::storage::{Damage, FrameKind, Ordinal, Reads, Scanned, StorageError, Stream};
 
 /// Reads of the map in one go, in rows.
@@ -127,6 +128,7 @@ impl Replica {
     /// Forgets all that is folded and folds the whole journal again, step by step. The roster is
     /// kept: it says at once which entries count, and what this device writes meanwhile names it.
     pub(super) fn begin_rebuild(&mut self, reason: String) {
+        simulation::reach(Mark::Rebuild);
         self.books = Books::new();
         self.feeds.clear();
         self.held.clear();
@@ -156,6 +158,7 @@ impl Replica {
         if self.rebuild.is_none() {
             return;
         }
+        simulation::reach(Mark::RebuildStep);
         if let Err(error) = self.rebuild_step(reads) {
             match error {
                 StorageError::MapBroken(reason) => self.begin_rebuild(reason),

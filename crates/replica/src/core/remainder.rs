@@ -26,6 +26,7 @@ use super::published::{StoredChange, changes_in};
 use super::replica::Replica;
 use crate::documents::{ChangeHash, ChangeLinks, DocumentId};
 use crate::limits;
+use crate::simulation::{self, Mark};
 use crate::storage::{Ordinal, Reads, StorageError};
 
 /// Most payments of one cart and its remainders that are looked at.
@@ -338,7 +339,10 @@ impl Replica {
         }
         match self.read_target(reads, target)? {
             Some((view, true)) => Ok(Some(view)),
-            Some((_, false)) => Err(CommandError::RemainderWaits),
+            Some((_, false)) => {
+                simulation::reach(Mark::RemainderWaits);
+                Err(CommandError::RemainderWaits)
+            }
             None => Err(CommandError::UnknownCart(cart)),
         }
     }
