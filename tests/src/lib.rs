@@ -6,11 +6,13 @@
 //! - [`oracle`] computes what a replay of a sheet must report, without a line of the code under
 //!   test.
 //! - [`samples`] sums up measurements.
+//! - [`sim`] plays whole stores with everything that can go wrong.
 //! - [`prng`] draws every random choice of a suite from a printed seed.
 
 pub mod oracle;
 pub mod prng;
 pub mod samples;
 pub mod sheet;
+pub mod sim;
 pub mod store;
 pub mod tillmesh;
