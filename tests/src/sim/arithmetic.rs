@@ -16,9 +16,7 @@ fn rounded(numerator: i128, denominator: i128, rounding: Rounding) -> i128 {
         Rounding::Down => false,
         Rounding::Up => rest > 0,
         Rounding::HalfUp => 2 * rest >= denominator,
-        Rounding::HalfEven => {
-            2 * rest > denominator || (2 * rest == denominator && whole % 2 == 1)
-        }
+        Rounding::HalfEven => 2 * rest > denominator || (2 * rest == denominator && whole % 2 == 1),
     };
     sign * (whole + i128::from(up))
 }

@@ -8,9 +8,7 @@ use pos_core::quantity::Quantity;
 use pos_core::sale;
 use pos_core::tender::{self, Tendered};
 use pos_core::transaction::TenderKind;
-use replica::core::{
-    Command, CommandError, Lane, Moment, Outcome, RefundCommand, Replica,
-};
+use replica::core::{Command, CommandError, Lane, Moment, Outcome, RefundCommand, Replica};
 use replica::memory::MemoryStorage;
 
 use super::shop::Shop;
@@ -91,7 +89,13 @@ pub(super) struct Cashier {
 pub(super) const HANDS_MS: u64 = 1_500;
 
 impl Cashier {
-    pub(super) fn new(draw: Prng, register: RegisterId, operator: OperatorId, tag: usize, pace_ms: u64) -> Self {
+    pub(super) fn new(
+        draw: Prng,
+        register: RegisterId,
+        operator: OperatorId,
+        tag: usize,
+        pace_ms: u64,
+    ) -> Self {
         Self {
             draw,
             register,
@@ -284,7 +288,9 @@ impl Cashier {
             Err(why) => {
                 self.unsure = matches!(
                     why,
-                    CommandError::Stopped(_) | CommandError::Disk(_) | CommandError::Rebuilding { .. }
+                    CommandError::Stopped(_)
+                        | CommandError::Disk(_)
+                        | CommandError::Rebuilding { .. }
                 );
                 if !self.unsure {
                     // A shop that sells nothing it has not got has shown that it works as well.
@@ -319,7 +325,11 @@ impl Cashier {
 
     fn open_cart(&mut self, desk: &mut Desk<'_>) {
         let operator = self.operator.clone();
-        let label = if self.draw.chance(1, 5) { format!("table {}", self.draw.below(9)) } else { String::new() };
+        let label = if self.draw.chance(1, 5) {
+            format!("table {}", self.draw.below(9))
+        } else {
+            String::new()
+        };
         match desk.execute(Command::OpenCart { label, operator }) {
             Ok(Outcome::CartOpened(cart)) => {
                 let left = if self.closing { 1 } else { 1 + self.draw.waiting(4).min(30) };
@@ -368,7 +378,13 @@ impl Cashier {
     }
 
     /// Changes a cart and takes note of it. Says whether it was changed.
-    fn edit(&mut self, desk: &mut Desk<'_>, cart: CartId, command: CartCommand, doing: &str) -> bool {
+    fn edit(
+        &mut self,
+        desk: &mut Desk<'_>,
+        cart: CartId,
+        command: CartCommand,
+        doing: &str,
+    ) -> bool {
         let before = desk.cart(cart).as_ref().map(units_of);
         match desk.execute(Command::EditCart { cart, command }) {
             Ok(Outcome::CartEdited(view)) => {
@@ -393,7 +409,8 @@ impl Cashier {
     fn add(&mut self, desk: &mut Desk<'_>, cart: CartId) {
         let Some(article) = self.draw.pick(&desk.shop.articles) else { return };
         let weighed = article.unit == pos_core::product::UnitOfMeasure::Kilogram;
-        let thousandths = if weighed { self.draw.between(50, 2500) } else { 1000 * self.draw.between(1, 3) };
+        let thousandths =
+            if weighed { self.draw.between(50, 2500) } else { 1000 * self.draw.between(1, 3) };
         let quantity = Quantity::from_thousandths(i64::try_from(thousandths).unwrap_or(1000));
         let back = self.draw.chance(1, 60);
         let command = CartCommand::AddItem {
@@ -499,7 +516,11 @@ impl Cashier {
         }
         let minor = cash.minor();
         let note = 500;
-        let handed = if minor > 0 && self.draw.chance(2, 3) { (minor + note - 1) / note * note } else { minor };
+        let handed = if minor > 0 && self.draw.chance(2, 3) {
+            (minor + note - 1) / note * note
+        } else {
+            minor
+        };
         if handed == 0 {
             return Some(Vec::new());
         }
@@ -532,15 +553,17 @@ impl Cashier {
 
     fn refund(&mut self, desk: &mut Desk<'_>) {
         let Some(&original) = self.draw.pick(&desk.witness.receipts) else { return };
-        let Ok(lines) = desk.ask(|replica, disk| replica.refundable(disk, original)) else { return };
+        let Ok(lines) = desk.ask(|replica, disk| replica.refundable(disk, original)) else {
+            return;
+        };
         let Some(&line) = self.draw.pick(&lines) else { return };
         let lines = vec![line];
         let quote = desk.ask(|replica, disk| replica.quote_refund(disk, original, &lines));
-        let rounding = desk.running.node.replica().settings().ok().and_then(|all| all.cash_rounding);
+        let rounding =
+            desk.running.node.replica().settings().ok().and_then(|all| all.cash_rounding);
         let due = quote.ok().and_then(|quote| tender::due_after(quote.total, &[], rounding).ok());
         let Some(due) = due else { return };
-        let tenders =
-            if due.cash.is_zero() { Vec::new() } else { vec![Tendered::cash(due.cash)] };
+        let tenders = if due.cash.is_zero() { Vec::new() } else { vec![Tendered::cash(due.cash)] };
         let Some(key) = self.next_key() else { return };
         let command = Command::Refund(Box::new(RefundCommand {
             original,

@@ -35,8 +35,7 @@ fn meaning(node: &mut Till) -> Result<Meaning, String> {
     });
     let (meaning, exceptions) = asked?;
     let stock = node.replica().stock_digest();
-    let kept_aside =
-        node.replica().held_back().map(|(id, reason)| (*id, reason.clone())).collect();
+    let kept_aside = node.replica().held_back().map(|(id, reason)| (*id, reason.clone())).collect();
     Ok(Meaning { meaning, stock, kept_aside, exceptions })
 }
 
@@ -105,7 +104,8 @@ impl World {
                 _ if rotten => {}
                 None => first = Some((site, mine)),
                 Some((other, theirs)) if *theirs != mine => {
-                    let what = format!("tills {other} and {site} hold the same: {theirs:?}, {mine:?}");
+                    let what =
+                        format!("tills {other} and {site} hold the same: {theirs:?}, {mine:?}");
                     self.witness.complain("one meaning", what.chars().take(3000).collect());
                 }
                 Some(_) => {}
@@ -181,7 +181,9 @@ impl World {
             let Fact::Sale { sale, number } = &seen.what else { continue };
             match present.get(id) {
                 Some(held) if *held == **sale => {}
-                Some(_) => wrong.push(("sales unchanged", format!("receipt {number} is another one now"))),
+                Some(_) => {
+                    wrong.push(("sales unchanged", format!("receipt {number} is another one now")))
+                }
                 None if self.witness.excused.contains(id) => {}
                 None if aside.contains(id) => {
                     wrong.push(("sales counted", format!("receipt {number} is kept aside")));
@@ -189,7 +191,9 @@ impl World {
                 None => {
                     let what = format!(
                         "receipt {number} of till {} was paid at {} s, on {} other tills, and is lost",
-                        seen.site, seen.at / 1000, seen.stored_on
+                        seen.site,
+                        seen.at / 1000,
+                        seen.stored_on
                     );
                     wrong.push(("no sale lost", what));
                 }
@@ -201,7 +205,10 @@ impl World {
                 || key.is_some_and(|key| self.witness.attempts.contains_key(key));
             if !known {
                 let number = sale.receipt_counter;
-                wrong.push(("no sale invented", format!("{}-{number} was never rung up", sale.register)));
+                wrong.push((
+                    "no sale invented",
+                    format!("{}-{number} was never rung up", sale.register),
+                ));
             }
         }
         for (checker, what) in wrong {
@@ -233,7 +240,12 @@ impl World {
     }
 
     /// Whether something a till acknowledged is on the books of a healed store.
-    fn counts(&self, id: &RecordId, present: &BTreeMap<RecordId, SaleTransaction>, site: usize) -> bool {
+    fn counts(
+        &self,
+        id: &RecordId,
+        present: &BTreeMap<RecordId, SaleTransaction>,
+        site: usize,
+    ) -> bool {
         if !self.witness.excused.contains(id) || present.contains_key(id) {
             return true;
         }
@@ -290,7 +302,8 @@ impl World {
             .seen
             .iter()
             .filter(|(id, seen)| {
-                matches!(seen.what, Fact::Shift { .. }) && !self.witness.uncertain_shifts.contains(id)
+                matches!(seen.what, Fact::Shift { .. })
+                    && !self.witness.uncertain_shifts.contains(id)
             })
             .map(|(id, _)| *id)
             .collect();
@@ -300,7 +313,9 @@ impl World {
         let mut wrong = Vec::new();
         for shift in shifts {
             let of_site = self.witness.seen.get(&shift).map(|seen| seen.site);
-            if of_site.is_some_and(|site| unanswered.contains(&site)) || !self.counts(&shift, present, site) {
+            if of_site.is_some_and(|site| unanswered.contains(&site))
+                || !self.counts(&shift, present, site)
+            {
                 continue;
             }
             let expected = self.witness.drawer(shift, |id| self.counts(id, present, site));
@@ -369,7 +384,9 @@ impl World {
                 let removed = seen.removed.get(sku).copied().unwrap_or(0);
                 let found = left.get(cart).and_then(|left| left.get(sku)).copied().unwrap_or(0);
                 if found + removed < *added {
-                    let what = format!("cart {cart}, {sku}: {added} added, {removed} taken off, {found} paid or left");
+                    let what = format!(
+                        "cart {cart}, {sku}: {added} added, {removed} taken off, {found} paid or left"
+                    );
                     wrong.push(("units", what));
                 }
             }
@@ -380,7 +397,11 @@ impl World {
     }
 
     /// What nothing can forbid is shown as one exception.
-    fn check_exceptions(&mut self, present: &BTreeMap<RecordId, SaleTransaction>, meaning: &Meaning) {
+    fn check_exceptions(
+        &mut self,
+        present: &BTreeMap<RecordId, SaleTransaction>,
+        meaning: &Meaning,
+    ) {
         let mut payers: BTreeMap<CartId, usize> = BTreeMap::new();
         for sale in present.values() {
             *payers.entry(sale.cart).or_default() += 1;

@@ -1,8 +1,9 @@
 //! What goes wrong, and when.
 
+use pos_core::ids::DeviceId;
+use replica::core::Command;
 use replica::journal::faults::{Failure, Op};
 use replica::memory::Crash;
-use replica::core::Command;
 use replica::storage::{Reads, Stream};
 
 use super::config::Fault;
@@ -23,11 +24,9 @@ const fn mean_minutes(fault: Fault) -> (u64, bool) {
         Fault::Clones | Fault::DevicesLost | Fault::Revocations => (90, false),
         Fault::Hostile => (5, false),
         // Not events: they shape the network or the day.
-        Fault::Loss
-        | Fault::SlowLinks
-        | Fault::Doubles
-        | Fault::PartialMesh
-        | Fault::LateJoins => (0, false),
+        Fault::Loss | Fault::SlowLinks | Fault::Doubles | Fault::PartialMesh | Fault::LateJoins => {
+            (0, false)
+        }
     }
 }
 
@@ -152,7 +151,11 @@ impl World {
     fn cut_power(&mut self) -> bool {
         // Now and then the power of the whole shop fails.
         let all = self.draws.faults.chance(1, 10);
-        let tills = if all { self.tills(|one| one.running().is_some()) } else { self.any_running().into_iter().collect() };
+        let tills = if all {
+            self.tills(|one| one.running().is_some())
+        } else {
+            self.any_running().into_iter().collect()
+        };
         for &site in &tills {
             let mut crash = self.draw_crash();
             if crash.files == replica::memory::Keep::Everything {
@@ -230,6 +233,13 @@ impl World {
         true
     }
 
+    /// All other tills of the store. An image may be older than all their memberships; whoever puts it
+    /// back pairs the till anew.
+    fn devices_but(&self, site: usize) -> Vec<DeviceId> {
+        let others = self.sites.iter().enumerate().filter(|(other, _)| *other != site);
+        others.map(|(_, one)| one.device).collect()
+    }
+
     /// Makes an image of a till's disk, or puts a till back to its image.
     fn back_up_or_restore(&mut self) -> bool {
         let restore = self.draws.faults.chance(1, 2);
@@ -248,11 +258,13 @@ impl World {
         let may = |one: &Site| one.backup.is_some() && !one.revoked;
         let Some(site) = self.any(|one| may(one) && one.running().is_some()) else { return false };
         self.power_off(site, Crash::KILL, "is put back to its backup");
+        let others = self.devices_but(site);
         let Some(one) = self.sites.get_mut(site) else { return false };
         let Some((made, image)) = one.backup.take() else { return false };
         let register = one.register.clone();
         // What the cashier had in hand is on the disk that is gone.
         one.cashier.forget();
+        one.trusted.extend(others);
         one.power = Power::Off(Box::new(image));
         self.witness.lost(site, made, &register);
         self.witness.may_repeat.insert(register);
@@ -266,9 +278,12 @@ impl World {
         if self.sites.iter().any(|one| one.is_copy) {
             return false;
         }
-        let Some(site) = self.any(|one| one.running().is_some() && !one.revoked) else { return false };
+        let Some(site) = self.any(|one| one.running().is_some() && !one.revoked) else {
+            return false;
+        };
         let copy = self.sites.len();
         let draw = self.draws.workload.child("copy");
+        let trusted = self.devices_but(site);
         let Some(one) = self.sites.get(site) else { return false };
         let Some(running) = one.running() else { return false };
         let Ok(mut image) = running.node.storage().image() else { return false };
@@ -283,7 +298,7 @@ impl World {
             clock: one.clock.clone(),
             cashier: one.cashier.twin(draw, 1000 + copy),
             timer_ms: None,
-            trusted: one.trusted.clone(),
+            trusted: trusted.into_iter().collect(),
             backup: None,
             revoked: false,
             is_copy: true,
@@ -303,11 +318,14 @@ impl World {
 
     fn lose_till(&mut self) -> bool {
         // Never the last one, nor the one that all others reach.
-        let alive = self.tills(|one| !matches!(one.power, Power::Gone) && !one.revoked && !one.is_copy);
+        let alive =
+            self.tills(|one| !matches!(one.power, Power::Gone) && !one.revoked && !one.is_copy);
         if alive.len() < 3 {
             return false;
         }
-        let Some(site) = self.any(|one| one.running().is_some() && !one.is_copy) else { return false };
+        let Some(site) = self.any(|one| one.running().is_some() && !one.is_copy) else {
+            return false;
+        };
         if site == 0 {
             return false;
         }
@@ -332,7 +350,8 @@ impl World {
 
     fn revoke(&mut self) -> bool {
         let alive = self.tills(|one| !matches!(one.power, Power::Gone) && !one.revoked);
-        let Some(manager) = self.tills(|_| true).into_iter().find(|site| self.can_manage(*site)) else {
+        let Some(manager) = self.tills(|_| true).into_iter().find(|site| self.can_manage(*site))
+        else {
             return false;
         };
         if alive.len() < 4 || self.sites.iter().any(|one| one.revoked) {

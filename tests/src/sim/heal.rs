@@ -68,7 +68,8 @@ impl World {
         let healed_for = self.now.saturating_sub(self.config.time_ms);
         match (self.quiet_since, at_work) {
             (None, Some(site)) if healed_for > LAST_SALE_MS => {
-                let what = format!("till {site} cannot sell though all is well: {}", self.why(site));
+                let what =
+                    format!("till {site} cannot sell though all is well: {}", self.why(site));
                 return self.witness.complain("liveness", what);
             }
             (None, Some(_)) => return self.later(CONVERGE_LOOK_MS, Event::Look),
@@ -94,8 +95,10 @@ impl World {
 
     fn is_at_rest(&self, site: usize) -> bool {
         self.sites.get(site).is_some_and(|one| {
-            let joined = one.running().is_some_and(|running| running.node.replica().own_role().is_some());
-            one.running().is_some() && (one.cashier.is_done() || !joined && one.cashier.has_nothing())
+            let joined =
+                one.running().is_some_and(|running| running.node.replica().own_role().is_some());
+            one.running().is_some()
+                && (one.cashier.is_done() || !joined && one.cashier.has_nothing())
         })
     }
 

@@ -1,14 +1,16 @@
 //! A member's key in wrong hands: whoever has it sends what no till would send.
 
-use replica::core::{DeviceKey, EntryDraft, Entry, EntryId, FeedId, Incarnation, Lane, OpClass, OpDraft, Identity};
-use replica::node::Node;
-use replica::memory::MemoryStorage;
-use replica::storage::{FrameKind, Reads, Scanned, Stream};
-use replica::sync::{Class, ConnId, Hello, Message, PROTOCOL_VERSION, Window};
-use pos_core::record::Record;
-use pos_core::stock::{AdjustmentLine, InventoryAdjustment};
 use pos_core::product::{ProductKind, Sku};
 use pos_core::quantity::Quantity;
+use pos_core::record::Record;
+use pos_core::stock::{AdjustmentLine, InventoryAdjustment};
+use replica::core::{
+    DeviceKey, Entry, EntryDraft, EntryId, FeedId, Identity, Incarnation, Lane, OpClass, OpDraft,
+};
+use replica::memory::MemoryStorage;
+use replica::node::Node;
+use replica::storage::{FrameKind, Reads, Scanned, Stream};
+use replica::sync::{Class, ConnId, Hello, Message, PROTOCOL_VERSION, Window};
 
 use super::site::{Running, Site};
 use super::world::World;
@@ -89,7 +91,12 @@ impl World {
         true
     }
 
-    fn odd_frames(&mut self, victim: usize, robbed: usize, secret: [u8; 32]) -> Vec<(Class, Vec<u8>)> {
+    fn odd_frames(
+        &mut self,
+        victim: usize,
+        robbed: usize,
+        secret: [u8; 32],
+    ) -> Vec<(Class, Vec<u8>)> {
         let what = self.draws.hostile.below(11);
         let draw = &mut self.draws.hostile;
         let Some(node) = self.sites.get(robbed).and_then(Site::running).map(|one| &one.node) else {
@@ -106,9 +113,16 @@ impl World {
         let last = run.last().cloned().unwrap_or_default();
         let heads = node.replica().roster().heads(node.replica().device());
         match what {
-            0 => frames.push((Class::Control, (0..draw.below(200)).map(|_| u8::try_from(draw.below(256)).unwrap_or(0)).collect())),
-            1 => frames.push((Class::Live, window(vec![flipped(&last, signature_at(&last).unwrap_or(0) + 3)]))),
-            2 => frames.push((Class::Live, window(vec![flipped(&last, last.len().saturating_sub(3))]))),
+            0 => frames.push((
+                Class::Control,
+                (0..draw.below(200)).map(|_| u8::try_from(draw.below(256)).unwrap_or(0)).collect(),
+            )),
+            1 => frames.push((
+                Class::Live,
+                window(vec![flipped(&last, signature_at(&last).unwrap_or(0) + 3)]),
+            )),
+            2 => frames
+                .push((Class::Live, window(vec![flipped(&last, last.len().saturating_sub(3))]))),
             3 => {
                 // One in the middle is left out.
                 let gap = run.iter().enumerate().filter(|(index, _)| *index != 1);
@@ -120,7 +134,13 @@ impl World {
             }
             5 => frames.push((Class::Bulk, window(run.iter().rev().cloned().collect()))),
             6 => {
-                let long = [vec![8], 7_u64.to_le_bytes().to_vec(), vec![1], u32::MAX.to_le_bytes().to_vec(), vec![0; 40]];
+                let long = [
+                    vec![8],
+                    7_u64.to_le_bytes().to_vec(),
+                    vec![1],
+                    u32::MAX.to_le_bytes().to_vec(),
+                    vec![0; 40],
+                ];
                 frames.push((Class::Bulk, long.concat()));
             }
             7 => frames.push((Class::Control, vec![9, 0xff, 0xff, 0xff, 0xff, 0x7f])),

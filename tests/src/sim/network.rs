@@ -96,8 +96,7 @@ impl Network {
 
     /// Whether a direction lets nothing through.
     pub(super) fn is_blocked(&self, from: usize, to: usize) -> bool {
-        self.blocked.contains_key(&(from, to))
-            || self.never.contains(&(from.min(to), from.max(to)))
+        self.blocked.contains_key(&(from, to)) || self.never.contains(&(from.min(to), from.max(to)))
     }
 
     /// Blocks a direction once more.

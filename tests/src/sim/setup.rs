@@ -78,7 +78,12 @@ impl World {
         Node::start(one.identity(nonce), disk).map_err(|error| error.to_string())
     }
 
-    fn switch_on(&mut self, site: usize, node: Node<MemoryStorage>, trusted: BTreeSet<pos_core::ids::DeviceId>) {
+    fn switch_on(
+        &mut self,
+        site: usize,
+        node: Node<MemoryStorage>,
+        trusted: BTreeSet<pos_core::ids::DeviceId>,
+    ) {
         let now = self.now;
         if let Some(one) = self.sites.get_mut(site) {
             one.trusted.clone_from(&trusted);
@@ -112,7 +117,8 @@ impl World {
 
     /// A manager's till lets a till in: if none is there that can, later.
     pub(super) fn enrol(&mut self, site: usize) {
-        if self.healed || !self.sites.get(site).is_some_and(|one| matches!(one.power, Power::Gone)) {
+        if self.healed || !self.sites.get(site).is_some_and(|one| matches!(one.power, Power::Gone))
+        {
             return;
         }
         let manager = (0..self.sites.len()).find(|manager| self.can_manage(*manager));

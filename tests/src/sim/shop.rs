@@ -19,7 +19,8 @@ use crate::prng::Prng;
 /// Products of the catalogue.
 const PRODUCTS: u64 = 24;
 /// Tax categories with their rate in ten-thousandths of a percent.
-pub(super) const RATES: [(&str, i64); 3] = [("standard", 200_000), ("reduced", 55_000), ("zero", 0)];
+pub(super) const RATES: [(&str, i64); 3] =
+    [("standard", 200_000), ("reduced", 55_000), ("zero", 0)];
 
 /// Why a store cannot be made: a fault of the simulator.
 pub(super) type Unmakeable = String;

@@ -138,10 +138,14 @@ impl Totals {
             String::new(),
             "faults".to_owned(),
         ];
-        page.extend(self.faults.iter().map(|(fault, count)| format!("  {count:>9}  {}", fault.name())));
+        page.extend(
+            self.faults.iter().map(|(fault, count)| format!("  {count:>9}  {}", fault.name())),
+        );
         page.push(String::new());
         page.push(format!("marks reached: {} of {}", self.marks.len(), Mark::ALL.len()));
-        page.extend(self.marks.iter().map(|(mark, count)| format!("  {count:>9}  {}", mark.text())));
+        page.extend(
+            self.marks.iter().map(|(mark, count)| format!("  {count:>9}  {}", mark.text())),
+        );
         page.extend(self.unreached().iter().map(|mark| format!("          -  {}", mark.text())));
         page.push(String::new());
         page.push("seen".to_owned());

@@ -190,7 +190,11 @@ impl Witness {
     }
 
     /// What should be in the drawer of a shift, by the facts that `counts` lets in.
-    pub(super) fn drawer(&self, shift: RecordId, counts: impl Fn(&RecordId) -> bool) -> Option<i64> {
+    pub(super) fn drawer(
+        &self,
+        shift: RecordId,
+        counts: impl Fn(&RecordId) -> bool,
+    ) -> Option<i64> {
         let Some(Seen { what: Fact::Shift { float }, .. }) = self.seen.get(&shift) else {
             return None;
         };
@@ -206,7 +210,14 @@ impl Witness {
     }
 
     /// A cart was edited: what it held before and holds now, as its till shows it.
-    pub(super) fn edited(&mut self, site: usize, at: u64, cart: CartId, before: &Units, now: &Units) {
+    pub(super) fn edited(
+        &mut self,
+        site: usize,
+        at: u64,
+        cart: CartId,
+        before: &Units,
+        now: &Units,
+    ) {
         let root = self.root(cart);
         let seen = self.carts.entry(root).or_default();
         seen.edited.insert(site, at);
@@ -272,7 +283,12 @@ impl Witness {
 
     /// A till is shut out: what it writes from now on need not count, and what it has written and
     /// not passed on neither.
-    pub(super) fn shut_out(&mut self, site: usize, register: &RegisterId, kept: impl Fn(&RecordId) -> bool) {
+    pub(super) fn shut_out(
+        &mut self,
+        site: usize,
+        register: &RegisterId,
+        kept: impl Fn(&RecordId) -> bool,
+    ) {
         let of_site = self.seen.iter().filter(|(id, seen)| seen.site == site && !kept(id));
         let excused: Vec<RecordId> = of_site.map(|(id, _)| *id).collect();
         self.excused.extend(excused);

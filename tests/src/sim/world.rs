@@ -12,7 +12,9 @@ use replica::sync::{Class, ConnId, Engine, Output};
 
 use super::cashier::Desk;
 use super::config::{Config, Fault};
-use super::limits::{DIAL_PAUSE_MAX_MS, EVENTS_MAX, IDLE_MS, QUEUED_BYTES_MAX, STARTS_IN_A_ROW};
+use super::limits::{
+    DIAL_PAUSE_MAX_MS, EVENTS_MAX, IDLE_MS, QUEUED_BYTES_MAX, STARTS_IN_A_ROW, STEADY_LINK_MS,
+};
 use super::network::{Network, Place, Sent};
 use super::shop::Shop;
 use super::site::{Power, Running, Site};
@@ -66,6 +68,7 @@ impl Ord for Item {
 #[derive(Debug, Default)]
 struct Pair {
     pause_ms: u64,
+    connected_ms: Option<u64>,
     dialling: bool,
 }
 
@@ -422,7 +425,12 @@ impl World {
     /// Lets a pair try to connect, soon.
     pub(super) fn redial(&mut self, a: usize, b: usize) {
         let pair = (a.min(b), a.max(b));
+        let now = self.now;
         let state = self.pairs.entry(pair).or_default();
+        // A link that held is dialled again at once, one that was refused is not.
+        if state.connected_ms.take().is_some_and(|at| at + STEADY_LINK_MS <= now) {
+            state.pause_ms = 0;
+        }
         if core::mem::replace(&mut state.dialling, true) {
             return;
         }
@@ -470,7 +478,7 @@ impl World {
         let (Some(one), Some(other)) = (self.sites.get(a), self.sites.get(b)) else { return };
         let devices = (one.device, other.device);
         let conn = self.net.connect(a, b);
-        self.pairs.entry((a, b)).or_default().pause_ms = 0;
+        self.pairs.entry((a, b)).or_default().connected_ms = Some(self.now);
         for (site, peer) in [(a, devices.1), (b, devices.0)] {
             self.with(site, |running, at| {
                 running.engine.connected(&mut running.node, at, conn, peer, None);
@@ -534,7 +542,11 @@ impl World {
             _ => Keep::Sectors(draw.next_u64()),
         };
         let batches = draw.below(4);
-        let map_batches = if files == Keep::Everything { usize::MAX } else { usize::try_from(batches).unwrap_or(0) };
+        let map_batches = if files == Keep::Everything {
+            usize::MAX
+        } else {
+            usize::try_from(batches).unwrap_or(0)
+        };
         Crash { files, map_batches }
     }
 
@@ -590,9 +602,8 @@ impl World {
     /// Starts a till.
     pub(super) fn start(&mut self, site: usize) {
         let (now, options, nonce) = (self.now, self.options(), self.draws.ids.bytes());
-        let start_fails = !self.healed
-            && self.config.has(Fault::PowerCuts)
-            && self.draws.disk.chance(1, 10);
+        let start_fails =
+            !self.healed && self.config.has(Fault::PowerCuts) && self.draws.disk.chance(1, 10);
         let after = self.draws.disk.below(12);
         let Some(one) = self.sites.get_mut(site) else { return };
         let disk = match core::mem::replace(&mut one.power, Power::Gone) {

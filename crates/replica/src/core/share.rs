@@ -141,6 +141,10 @@ impl Replica {
 
     /// What one device has written, as held here.
     pub fn held_of(&self, device: DeviceId) -> Held {
+        self.feeds.held(device, || self.work_out_held(device))
+    }
+
+    fn work_out_held(&self, device: DeviceId) -> Held {
         let mut hasher = blake3::Hasher::new_derive_key("tillmesh held of a device v1");
         let mut entries = 0_u64;
         for (feed, state) in self.feeds.of(device) {

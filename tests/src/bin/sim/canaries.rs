@@ -29,7 +29,9 @@ pub(super) fn find(change: &Change) -> ExitCode {
         let (seconds, tenths) = (took / 1000, took % 1000 / 100);
         let name = canary.name();
         match found {
-            Some((seed, checker)) => println!("| {name} | {seed} | {seconds}.{tenths} | {checker} |"),
+            Some((seed, checker)) => {
+                println!("| {name} | {seed} | {seconds}.{tenths} | {checker} |")
+            }
             None => {
                 missed += 1;
                 println!("| {name} | not within {SEEDS} | {seconds}.{tenths} | |");
