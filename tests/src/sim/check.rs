@@ -184,7 +184,7 @@ impl World {
                 Some(_) => {
                     wrong.push(("sales unchanged", format!("receipt {number} is another one now")))
                 }
-                None if self.witness.excused.contains(id) => {}
+                None if self.witness.is_excused(id) => {}
                 None if aside.contains(id) => {
                     wrong.push(("sales counted", format!("receipt {number} is kept aside")));
                 }
@@ -246,7 +246,7 @@ impl World {
         present: &BTreeMap<RecordId, SaleTransaction>,
         site: usize,
     ) -> bool {
-        if !self.witness.excused.contains(id) || present.contains_key(id) {
+        if !self.witness.is_excused(id) || present.contains_key(id) {
             return true;
         }
         let Some(one) = self.sites.get(site).and_then(Site::running) else { return false };
@@ -380,6 +380,9 @@ impl World {
             }
         }
         for (cart, seen) in self.witness.carts.iter().filter(|(_, seen)| !seen.dented) {
+            if seen.edited.keys().any(|site| self.witness.is_shut_out(*site)) {
+                continue;
+            }
             for (sku, added) in &seen.added {
                 let removed = seen.removed.get(sku).copied().unwrap_or(0);
                 let found = left.get(cart).and_then(|left| left.get(sku)).copied().unwrap_or(0);

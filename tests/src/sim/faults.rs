@@ -381,7 +381,7 @@ impl World {
         let kept = |id: &pos_core::ids::RecordId| {
             replica.transaction(disk, *id).is_ok_and(|held| held.is_some())
         };
-        self.witness.shut_out(site, &register, kept);
+        self.witness.shut_out(site, self.now, &register, kept);
         self.note(format_args!("till {manager} shuts till {site} out"));
         true
     }

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use replica::core::Digest;
+use pos_core::ids::{DeviceId, RegisterId};
+use pos_core::record::Record;
+use replica::core::{Command, Digest, Role, RosterRecord};
 use replica::memory::Crash;
+use replica::recovery;
 use replica::sync::ConnId;
 
 use super::limits::{CONVERGE_LOOK_MS, CONVERGE_WITHIN_MS};
-use super::site::{Power, Running};
+use super::shop;
+use super::site::{Power, Running, Site};
 use super::world::{Event, World};
 
 /// Virtual time the tills of a healed shop have for their last sale, in milliseconds: several patient
@@ -61,9 +65,42 @@ impl World {
         self.later(CONVERGE_LOOK_MS, Event::Look);
     }
 
+    /// Lets those in again whose membership was lost with the manager's till that had let them in.
+    fn readmit(&mut self, core: &[usize]) {
+        let knows = |one: &Running| !one.node.replica().roster().is_empty();
+        let running = |site: usize| self.sites.get(site).and_then(Site::running);
+        let by = core.iter().copied().find(|site| running(*site).is_some_and(knows));
+        let Some(by) = by else { return };
+        let Some(members) = running(by).map(|one| one.node.replica().roster().members()) else {
+            return;
+        };
+        let lost: Vec<(usize, DeviceId, RegisterId)> = core
+            .iter()
+            .filter_map(|site| Some((*site, self.sites.get(*site)?)))
+            .filter(|(_, one)| !members.contains(&one.device))
+            .map(|(site, one)| (site, one.device, one.register.clone()))
+            .collect();
+        let (phrase, nonce) = (self.phrase.clone(), self.draws.ids.bytes());
+        for (site, device, register) in lost {
+            let Ok(name) = shop::device_name(site) else { continue };
+            let added = RosterRecord::DeviceAdded { device, role: Role::Till, name };
+            let assigned = Command::Record(Box::new(Record::RegisterAssigned { register, device }));
+            let done = self.with(by, |Running { node, .. }, at| {
+                recovery::act(node, &phrase, nonce, at, &[added]).is_ok()
+                    && node.execute(at, assigned).is_ok()
+            });
+            if done == Some(true) {
+                self.note(format_args!("till {by} lets till {site} in again"));
+                self.sight("let in again by the recovery phrase");
+                self.dial_all(site);
+            }
+        }
+    }
+
     /// Looks whether the shop has come to rest, and then whether all agree.
     pub(super) fn look(&mut self) {
         let core = self.core();
+        self.readmit(&core);
         let at_work = core.iter().copied().find(|site| !self.is_at_rest(*site));
         let healed_for = self.now.saturating_sub(self.config.time_ms);
         match (self.quiet_since, at_work) {
@@ -104,10 +141,18 @@ impl World {
 
     fn why(&self, site: usize) -> String {
         let Some(one) = self.sites.get(site) else { return "no such till".to_owned() };
-        let Some(Running { node, .. }) = one.running() else { return "it is off".to_owned() };
+        let Some(Running { node, engine, .. }) = one.running() else {
+            return "it is off".to_owned();
+        };
         let replica = node.replica();
         format!(
-            "role {:?}, stopped {:?}, rebuilding {:?}, shift {:?}, {}",
+            "holder {:?}, aside {:?}, damage {:?}, in step {}, serves {}, peers {}, role {:?}, stopped {:?}, rebuilding {:?}, shift {:?}, {}",
+            replica.books().register_holder(&one.register),
+            replica.held_back().take(3).collect::<Vec<_>>(),
+            replica.damage(),
+            engine.in_step(node),
+            replica.books().register_holder(&one.register) == Some(one.device),
+            engine.peers().count(),
             replica.own_role(),
             replica.stopped(),
             replica.rebuilding(),

@@ -91,6 +91,7 @@ pub(super) struct Witness {
     /// Z reports seen.
     pub(super) reports: u64,
     last_number: BTreeMap<(usize, RegisterId), u64>,
+    shut_out: BTreeMap<usize, u64>,
     lost_sites: BTreeSet<usize>,
     losses: usize,
     pub(super) settings: Option<StoreSettings>,
@@ -286,15 +287,28 @@ impl Witness {
     pub(super) fn shut_out(
         &mut self,
         site: usize,
+        now: u64,
         register: &RegisterId,
         kept: impl Fn(&RecordId) -> bool,
     ) {
         let of_site = self.seen.iter().filter(|(id, seen)| seen.site == site && !kept(id));
         let excused: Vec<RecordId> = of_site.map(|(id, _)| *id).collect();
         self.excused.extend(excused);
+        self.shut_out.insert(site, now);
         self.may_lack.insert(register.clone());
         for cart in self.carts.values_mut() {
             cart.dented |= cart.edited.contains_key(&site);
         }
+    }
+
+    /// Whether something that was acknowledged need not be there.
+    pub(super) fn is_excused(&self, id: &RecordId) -> bool {
+        let after = |seen: &Seen| self.shut_out.get(&seen.site).is_some_and(|at| seen.at >= *at);
+        self.excused.contains(id) || self.seen.get(id).is_some_and(after)
+    }
+
+    /// Whether a till was shut out: its edits of carts may be kept aside.
+    pub(super) fn is_shut_out(&self, site: usize) -> bool {
+        self.shut_out.contains_key(&site)
     }
 }

@@ -286,9 +286,6 @@ impl Replica {
                         self.overlay.remove(keys::cart_closed_by(cart, *by));
                     }
                 }
-                if !paid && !closed_with.is_empty() {
-                    simulation::reach(Mark::Remainder);
-                }
                 if paid {
                     self.settle_closed(reads, cart, BTreeSet::new())?;
                 }

@@ -296,6 +296,7 @@ impl Replica {
             let target = CartTarget { document: paid.cart, paid: Some(paid) };
             let Some((view, _)) = self.read_target(reads, &target)? else { continue };
             if view.live_lines().next().is_some() {
+                simulation::reach(Mark::Remainder);
                 found.push((target, view));
             }
         }
