@@ -283,6 +283,11 @@ impl World {
         };
         let copy = self.sites.len();
         let draw = self.draws.workload.child("copy");
+        // Two that bear one key never meet: somebody has to stand between them.
+        let whole = |one: &Site| !matches!(one.power, Power::Gone) && !one.revoked;
+        if self.tills(whole).len() < 3 {
+            return false;
+        }
         let trusted = self.devices_but(site);
         let Some(one) = self.sites.get(site) else { return false };
         let Some(running) = one.running() else { return false };

@@ -5,7 +5,7 @@ use pos_core::ids::StoreId;
 use serde::{Deserialize, Serialize};
 
 use super::effect::{Alarm, Effect};
-use super::entry::Entry;
+use super::entry::{Entry, EntryId};
 use super::feeds::FeedState;
 use super::identity::FeedId;
 use super::keys;
@@ -290,12 +290,14 @@ impl Replica {
             let state = FeedState::decode(&value).map_err(|_unreadable| broken("the feeds"))?;
             self.feeds.restore(feed, state);
         }
+        let mut roster = Vec::new();
         for (key, value) in all_rows(reads, keys::ROSTER)? {
             let id = keys::trailing_entry(&key).ok_or_else(|| broken("the roster"))?;
             let entry: RosterEntry =
                 postcard::from_bytes(&value).map_err(|_unreadable| broken("the roster"))?;
-            self.admit_record(id, entry);
+            roster.push((id, entry));
         }
+        self.take_up_roster(roster);
         for (key, value) in all_rows(reads, keys::HELD_BACK)? {
             let id = keys::trailing_entry(&key).ok_or_else(|| broken("what is kept aside"))?;
             let (reason, tag, ordinal): (HeldBack, u8, Ordinal) =
@@ -314,6 +316,22 @@ impl Replica {
             }
         }
         Ok(Some(applied))
+    }
+}
+
+impl Replica {
+    /// Takes up the roster of the map, and then what the journal's resume point knows beyond it:
+    /// verdicts and figures of the map were made without that, so it has to be done now what was
+    /// done, or was to be done, when it came in.
+    fn take_up_roster(&mut self, of_map: Vec<(EntryId, RosterEntry)>) {
+        let of_resume = core::mem::take(&mut self.roster);
+        for (id, entry) in of_map {
+            self.admit_record(id, entry);
+        }
+        self.roster_due = RosterDue::Nothing;
+        for (id, entry) in of_resume.iter() {
+            self.admit_record(*id, entry.clone());
+        }
     }
 }
 
