@@ -39,8 +39,8 @@ impl World {
         let all: Vec<ConnId> = self.net.conns.keys().copied().collect();
         for conn in all {
             // One transport does not keep two connections to one till for ever.
-            let ends = self.net.conns.get(&conn).map_or([0, 0], |conn| conn.ends);
-            if self.net.between(ends[0], ends[1]) > 1 {
+            let ends = self.net.conns.get(&conn).map(|conn| conn.ends);
+            if ends.is_some_and(|[a, b]| self.net.between(a, b) > 1) {
                 self.break_conn(conn);
             }
         }

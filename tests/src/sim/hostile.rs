@@ -80,7 +80,7 @@ impl World {
         let Some(one) = self.sites.get(robbed) else { return false };
         let (secret, device) = (one.secret, one.device);
         let frames = self.odd_frames(victim, robbed, secret);
-        let conn = ConnId(1 << 60 | self.events);
+        let conn = ConnId((1 << 60) | self.events);
         self.with(victim, |Running { node, engine, .. }, at| {
             engine.connected(node, at, conn, device, None);
             for (class, frame) in frames {

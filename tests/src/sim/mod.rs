@@ -19,12 +19,14 @@ mod hostile;
 mod limits;
 mod network;
 mod outcome;
+mod power;
 mod setup;
 mod shop;
 mod shrink;
 mod site;
 mod totals;
 mod trace;
+mod wires;
 mod witness;
 mod world;
 

@@ -66,10 +66,10 @@ impl Ord for Item {
 
 /// Whether two tills try to reach each other.
 #[derive(Debug, Default)]
-struct Pair {
-    pause_ms: u64,
-    connected_ms: Option<u64>,
-    dialling: bool,
+pub(super) struct Pair {
+    pub(super) pause_ms: u64,
+    pub(super) connected_ms: Option<u64>,
+    pub(super) dialling: bool,
 }
 
 /// Streams of random numbers by purpose: more of one does not reshuffle another.
@@ -97,7 +97,7 @@ pub(super) struct World {
     pub(super) shop: Shop,
     pub(super) draws: Draws,
     pub(super) phrase: RecoveryPhrase,
-    pairs: BTreeMap<(usize, usize), Pair>,
+    pub(super) pairs: BTreeMap<(usize, usize), Pair>,
     /// Faults so far, by kind.
     pub(super) injected: BTreeMap<Fault, u64>,
     /// Things that happened, by name: what a run must have seen.
@@ -182,7 +182,7 @@ impl World {
         self.at(self.now.saturating_add(after), event);
     }
 
-    fn at(&mut self, at: u64, event: Event) {
+    pub(super) fn at(&mut self, at: u64, event: Event) {
         self.order += 1;
         if let Event::Frame { bytes, .. } = &event {
             self.queued += bytes.len();
@@ -328,40 +328,6 @@ impl World {
         }
     }
 
-    /// One side ends a connection; the other one hears of it a little later.
-    pub(super) fn hang_up(&mut self, conn: ConnId, site: usize) {
-        let Some(place) = self.net.conns.get(&conn).and_then(|conn| conn.place_of(site)) else {
-            return;
-        };
-        let other = self.net.conns.get(&conn).and_then(|conn| conn.site_at(1 - place));
-        self.net.close_end(conn, place);
-        let delay = 1 + self.draws.dials.waiting(self.config.delay_ms);
-        self.later(delay, Event::Lost { conn, place: 1 - place });
-        if let Some(other) = other {
-            self.redial(site, other);
-        }
-    }
-
-    /// Breaks a connection: both ends notice, each in its time.
-    pub(super) fn break_conn(&mut self, conn: ConnId) {
-        for place in 0..2 {
-            let delay = self.draws.dials.below(500);
-            self.later(delay, Event::Lost { conn, place });
-        }
-    }
-
-    fn lose(&mut self, conn: ConnId, place: Place) {
-        if !self.net.is_open(conn, place) {
-            return;
-        }
-        let ends = self.net.conns.get(&conn).map(|conn| conn.ends);
-        self.net.close_end(conn, place);
-        let Some(ends) = ends else { return };
-        let (Some(&site), Some(&other)) = (ends.get(place), ends.get(1 - place)) else { return };
-        self.with(site, |running, at| running.engine.disconnected(&mut running.node, at, conn));
-        self.redial(site, other);
-    }
-
     fn frame(&mut self, conn: ConnId, place: Place, class: Class, bytes: &[u8]) {
         self.queued = self.queued.saturating_sub(bytes.len());
         if !self.net.is_open(conn, place) {
@@ -418,252 +384,6 @@ impl World {
             return;
         }
         self.later(pause.max(1), Event::Step { site });
-    }
-
-    // ---- connections
-
-    /// Lets a pair try to connect, soon.
-    pub(super) fn redial(&mut self, a: usize, b: usize) {
-        let pair = (a.min(b), a.max(b));
-        let now = self.now;
-        let state = self.pairs.entry(pair).or_default();
-        // A link that held is dialled again at once, one that was refused is not.
-        if state.connected_ms.take().is_some_and(|at| at + STEADY_LINK_MS <= now) {
-            state.pause_ms = 0;
-        }
-        if core::mem::replace(&mut state.dialling, true) {
-            return;
-        }
-        let pause = state.pause_ms.clamp(500, DIAL_PAUSE_MAX_MS);
-        state.pause_ms = (pause * 2).min(DIAL_PAUSE_MAX_MS);
-        let after = pause / 2 + self.draws.dials.below(pause);
-        self.later(after, Event::Dial { a: pair.0, b: pair.1 });
-    }
-
-    /// Lets a till dial all others at once.
-    pub(super) fn dial_all(&mut self, site: usize) {
-        for other in (0..self.sites.len()).filter(|other| *other != site) {
-            let pair = (site.min(other), site.max(other));
-            self.pairs.entry(pair).or_default().pause_ms = 0;
-            let delay = self.draws.dials.below(300);
-            self.later(delay, Event::Dial { a: pair.0, b: pair.1 });
-        }
-    }
-
-    fn dial(&mut self, a: usize, b: usize) {
-        self.pairs.entry((a, b)).or_default().dialling = false;
-        let (Some(one), Some(other)) = (self.sites.get(a), self.sites.get(b)) else { return };
-        let gone = |one: &Site| matches!(one.power, Power::Gone) || (self.healed && one.revoked);
-        if gone(one) || gone(other) || one.device == other.device {
-            return;
-        }
-        let up = one.running().is_some() && other.running().is_some();
-        let held = self.net.between(a, b);
-        if up && (held == 0 || (held == 1 && self.is_doubling())) {
-            if self.net.is_blocked(a, b) || self.net.is_blocked(b, a) {
-                self.redial(a, b);
-                return;
-            }
-            self.connect(a, b);
-        } else if held == 0 {
-            self.redial(a, b);
-        }
-    }
-
-    fn is_doubling(&self) -> bool {
-        self.config.has(Fault::Doubles) && !self.healed
-    }
-
-    fn connect(&mut self, a: usize, b: usize) {
-        let (Some(one), Some(other)) = (self.sites.get(a), self.sites.get(b)) else { return };
-        let devices = (one.device, other.device);
-        let conn = self.net.connect(a, b);
-        self.pairs.entry((a, b)).or_default().connected_ms = Some(self.now);
-        for (site, peer) in [(a, devices.1), (b, devices.0)] {
-            self.with(site, |running, at| {
-                running.engine.connected(&mut running.node, at, conn, peer, None);
-            });
-        }
-    }
-
-    fn idle(&mut self, conn: ConnId, way: (usize, usize), since: u64) {
-        if self.blocked_since.get(&way) == Some(&since) && self.net.conns.contains_key(&conn) {
-            self.sight("connection given up behind a partition");
-            self.break_conn(conn);
-        }
-    }
-
-    /// Blocks directions for a while.
-    pub(super) fn block(&mut self, ways: Vec<(usize, usize)>, for_ms: u64) {
-        for way in &ways {
-            self.net.block(way.0, way.1);
-            let now = self.now;
-            let since = *self.blocked_since.entry(*way).or_insert(now);
-            let ids: Vec<ConnId> = self.net.conns.keys().copied().collect();
-            for conn in ids {
-                let ends = self.net.conns.get(&conn).map(|conn| conn.ends);
-                if ends == Some([way.0, way.1]) || ends == Some([way.1, way.0]) {
-                    self.later(IDLE_MS, Event::Idle { conn, way: *way, since });
-                }
-            }
-        }
-        self.later(for_ms, Event::Unblock { ways });
-    }
-
-    pub(super) fn unblock(&mut self, ways: &[(usize, usize)]) {
-        for way in ways {
-            if !self.net.unblock(way.0, way.1) {
-                continue;
-            }
-            let since = self.blocked_since.remove(way).unwrap_or(self.now);
-            if self.now.saturating_sub(since) > 3_600_000 {
-                self.sight("partition of more than an hour healed");
-            }
-            self.release(*way);
-        }
-    }
-
-    /// Lets the frames that waited for a direction through.
-    pub(super) fn release(&mut self, way: (usize, usize)) {
-        for (at, conn, place, class, bytes) in self.net.release(self.now, way.0, way.1) {
-            self.at(at, Event::Frame { conn, place, class, bytes });
-        }
-    }
-
-    // ---- power
-
-    /// What a power cut leaves, at random.
-    pub(super) fn draw_crash(&mut self) -> Crash {
-        let draw = &mut self.draws.disk;
-        let files = match draw.below(5) {
-            0 => Keep::Nothing,
-            1 => Keep::Everything,
-            2 => Keep::Bytes(draw.waiting(3000)),
-            _ => Keep::Sectors(draw.next_u64()),
-        };
-        let batches = draw.below(4);
-        let map_batches = if files == Keep::Everything {
-            usize::MAX
-        } else {
-            usize::try_from(batches).unwrap_or(0)
-        };
-        Crash { files, map_batches }
-    }
-
-    /// Stops a till at once; it is started again after a while.
-    pub(super) fn crash(&mut self, site: usize, crash: Crash, why: &str) {
-        self.power_off(site, crash, why);
-        let pause = 500 + self.draws.faults.waiting(60_000);
-        self.later(pause, Event::Start { site });
-    }
-
-    /// Stops a till at once.
-    pub(super) fn power_off(&mut self, site: usize, crash: Crash, why: &str) {
-        let (now, options) = (self.now, self.options());
-        let Some(one) = self.sites.get_mut(site) else { return };
-        let Power::On(running) = core::mem::replace(&mut one.power, Power::Gone) else { return };
-        one.timer_ms = None;
-        one.restarting = false;
-        one.rebuilding = false;
-        let Running { node, engine, .. } = *running;
-        self.witness.stored(site, |feed, seq| engine.stored_on(feed, seq));
-        if crash.files != Keep::Everything {
-            self.witness.stopped(site, now);
-        }
-        let mut disk = node.into_storage();
-        disk.faults().clear();
-        let files = disk.disk().clone();
-        if disk.crash(crash).is_err() {
-            // No room even to open it: somebody frees some.
-            files.free();
-            match MemoryStorage::on(files, options) {
-                Ok(opened) => disk = opened,
-                Err(error) => {
-                    let what = format!("till {site} cannot open its disk: {error}");
-                    return self.witness.complain("opens again", what);
-                }
-            }
-        }
-        if let Some(one) = self.sites.get_mut(site) {
-            one.power = Power::Off(Box::new(disk));
-        }
-        self.note(format_args!("till {site} {why}, {:?}", crash.files));
-        for conn in self.net.of_site(site) {
-            let Some(place) = self.net.conns.get(&conn).and_then(|conn| conn.place_of(site)) else {
-                continue;
-            };
-            self.net.close_end(conn, place);
-            let quick = self.draws.dials.chance(1, 2);
-            let notice = self.draws.dials.below(if quick { 100 } else { IDLE_MS });
-            self.later(notice, Event::Lost { conn, place: 1 - place });
-        }
-    }
-
-    /// Starts a till.
-    pub(super) fn start(&mut self, site: usize) {
-        let (now, options, nonce) = (self.now, self.options(), self.draws.ids.bytes());
-        let start_fails =
-            !self.healed && self.config.has(Fault::PowerCuts) && self.draws.disk.chance(1, 10);
-        let after = self.draws.disk.below(12);
-        let Some(one) = self.sites.get_mut(site) else { return };
-        let disk = match core::mem::replace(&mut one.power, Power::Gone) {
-            Power::Off(disk) => disk,
-            other => {
-                one.power = other;
-                return;
-            }
-        };
-        if start_fails {
-            let failure = replica::journal::faults::Failure::Broken { written: 100 };
-            disk.faults().fail_after(after, failure);
-        }
-        one.starts += 1;
-        let files = disk.disk().clone();
-        match Node::start(one.identity(nonce), *disk) {
-            Ok(mut node) => {
-                // It may have lost that it had joined.
-                let joined = self.store.filter(|_| node.replica().store_id().is_none());
-                if let Some(store) = joined
-                    && node.join(store).is_err()
-                {
-                    self.witness.complain("joins", format!("till {site} cannot join again"));
-                }
-                let engine = Engine::new(one.device, one.trusted.clone());
-                one.power = Power::On(Box::new(Running { node, engine, boot: now }));
-                one.failed_starts = 0;
-                self.note(format_args!("till {site} starts"));
-                self.dial_all(site);
-                self.settle(site);
-            }
-            Err(error) => {
-                one.failed_starts += 1;
-                let stuck = one.failed_starts > STARTS_IN_A_ROW;
-                self.note(format_args!("till {site} does not start: {error}"));
-                self.sight("start failed and was tried again");
-                match MemoryStorage::on(files, options) {
-                    Ok(disk) if !stuck => {
-                        if let Some(one) = self.sites.get_mut(site) {
-                            one.power = Power::Off(Box::new(disk));
-                        }
-                        self.later(1_000, Event::Start { site });
-                    }
-                    Ok(_) | Err(_) => {
-                        let what = format!("till {site} does not start any more: {error}");
-                        self.witness.complain("opens again", what);
-                    }
-                }
-            }
-        }
-    }
-
-    fn free(&mut self, site: usize) {
-        let Some(one) = self.sites.get(site) else { return };
-        match &one.power {
-            Power::On(running) => running.node.storage().free(),
-            Power::Off(disk) => disk.free(),
-            Power::Gone => return,
-        }
-        self.note(format_args!("till {site} has room again"));
     }
 
     /// The promise that was broken, if one was.
