@@ -11,6 +11,7 @@
 //! - [`kills`] kills two real tills of one store, again and again.
 //! - [`namespaces`] puts tills into network namespaces, with a [`relay`] between them.
 //! - [`parity`] holds every disk to the same promises under power cuts.
+//! - [`sim`] plays whole stores with everything that can go wrong.
 //! - [`prng`] draws every random choice of a suite from a printed seed.
 
 pub mod crash;
@@ -23,5 +24,6 @@ pub mod prng;
 pub mod relay;
 pub mod samples;
 pub mod sheet;
+pub mod sim;
 pub mod store;
 pub mod tillmesh;

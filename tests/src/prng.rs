@@ -94,6 +94,38 @@ impl Prng {
         usize::try_from(self.below(u64::try_from(len).unwrap_or(u64::MAX))).unwrap_or(0)
     }
 
+    /// A number from `low` to `high`, both included.
+    pub const fn between(&mut self, low: u64, high: u64) -> u64 {
+        low.saturating_add(self.below(high.saturating_sub(low).saturating_add(1)))
+    }
+
+    /// A waiting time with this mean, as between events that do not know of each other. In whole
+    /// numbers: an octave drawn by coin, and evenly inside of it, which is exponential to a few percent.
+    pub const fn waiting(&mut self, mean: u64) -> u64 {
+        let octave = self.next_u64().trailing_zeros() as u64;
+        let inside = self.below(1000);
+        // The natural logarithm of 2, in thousandths.
+        let thousandths = (octave * 1000 + inside) * 693 / 1000;
+        mean.saturating_mul(thousandths) / 1000
+    }
+
+    /// One of a slice; `None` of an empty one.
+    pub fn pick<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
+        let index = self.index(of.len());
+        of.get(index)
+    }
+
+    /// Random bytes.
+    pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        for chunk in bytes.chunks_mut(8) {
+            for (slot, byte) in chunk.iter_mut().zip(self.next_u64().to_le_bytes()) {
+                *slot = byte;
+            }
+        }
+        bytes
+    }
+
     /// True in `part` of `whole` cases.
     pub const fn chance(&mut self, part: u64, whole: u64) -> bool {
         self.below(whole) < part
@@ -147,6 +179,13 @@ mod tests {
         assert!(seen.iter().all(|&times| (800..1_200).contains(&times)), "{seen:?}");
         assert_eq!(generator.below(1), 0);
         assert_eq!(generator.below(0), 0);
+    }
+
+    #[test]
+    fn waiting_times_have_the_mean_that_was_asked_for() {
+        let mut generator = Prng::new(3);
+        let mean = (0..20_000).map(|_| generator.waiting(1_000)).sum::<u64>() / 20_000;
+        assert!((950..1_050).contains(&mean), "{mean}");
     }
 
     #[test]

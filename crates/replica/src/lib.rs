@@ -27,6 +27,7 @@ pub mod node;
 pub mod pairing;
 pub mod presence;
 pub mod recovery;
+pub mod simulation;
 pub mod storage;
 #[cfg(feature = "store")]
 pub mod store;

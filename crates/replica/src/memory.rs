@@ -85,6 +85,16 @@ impl MemoryStorage {
         Ok(())
     }
 
+    /// Another disk with the same content, down to what is not flushed: an image of this one.
+    pub fn image(&self) -> Result<Self, StorageError> {
+        let mut image = Self::on(self.disk.inner().image(), self.options)?;
+        image.map.clone_from(&self.map);
+        image.map_safe.clone_from(&self.map_safe);
+        image.map_pending.clone_from(&self.map_pending);
+        image.map_broken.clone_from(&self.map_broken);
+        Ok(image)
+    }
+
     /// What is to fail.
     pub const fn faults(&self) -> &Faults {
         self.disk.faults()

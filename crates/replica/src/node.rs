@@ -8,6 +8,7 @@ use crate::core::{
     Alarm, Command, CommandError, CommandId, Effect, FeedId, Identity, IngestError, Ingested,
     Input, Moment, Outcome, Replica,
 };
+use crate::simulation::{self, Canary};
 use crate::storage::{Storage, StorageError};
 
 /// A replica and its disk. Every method runs until the disk has done what the core asked for.
@@ -198,14 +199,21 @@ impl<S: Storage> Node<S> {
     /// Carries out one effect; says what the core has to know about it.
     fn run(&mut self, effect: Effect) -> Option<Input> {
         match effect {
-            Effect::Append { stream, ordinal, kind, payload } => self
-                .storage
-                .append(stream, ordinal, kind, &payload)
-                .err()
-                .map(|error| Input::WriteFailed { stream, error: error.to_string() }),
+            Effect::Append { stream, ordinal, kind, payload } => {
+                if simulation::is(Canary::SendBeforeDurable) {
+                    self.flushes = self.flushes.wrapping_add(1);
+                }
+                self.storage
+                    .append(stream, ordinal, kind, &payload)
+                    .err()
+                    .map(|error| Input::WriteFailed { stream, error: error.to_string() })
+            }
             Effect::Flush(stream) => {
                 let upto = self.storage.next_ordinal(stream);
                 Some(match self.storage.flush(stream) {
+                    Err(_) if simulation::is(Canary::IgnoreFlushError) => {
+                        Input::Flushed { stream, upto }
+                    }
                     Ok(()) => {
                         self.flushes = self.flushes.wrapping_add(1);
                         Input::Flushed { stream, upto }

@@ -43,15 +43,25 @@ pub(crate) fn build_release(tree: &Tree) -> Result<PathBuf, String> {
 
 /// Builds a program for speed and says where it is; `what` selects it for cargo.
 pub(crate) fn build_release_of(tree: &Tree, name: &str, what: &[&str]) -> Result<PathBuf, String> {
+    build_of(tree, name, "release", what)
+}
+
+/// Builds a program by a profile of the workspace.
+pub(crate) fn build_of(
+    tree: &Tree,
+    name: &str,
+    profile: &str,
+    what: &[&str],
+) -> Result<PathBuf, String> {
     eprintln!("Building {name} (the first time takes a few minutes) …");
-    let mut build = cargo(tree, &["build", "--release"]);
+    let mut build = cargo(tree, &["build", "--profile", profile]);
     let status = build.args(what).status().map_err(|error| format!("cargo: {error}"))?;
     if !status.success() {
         return Err(format!("{name} could not be built"));
     }
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| tree.root().join("target"), |folder| tree.root().join(folder));
-    Ok(target.join("release").join(name))
+    Ok(target.join(profile).join(name))
 }
 
 /// Runs the till of a folder with `--json` and takes the last line of what it prints.

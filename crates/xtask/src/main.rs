@@ -7,6 +7,7 @@ mod bench;
 mod commands;
 mod demo;
 mod prove;
+mod sim;
 mod steps;
 mod tidy;
 mod tree;
@@ -51,6 +52,13 @@ enum Task {
     /// kills the process with SIGKILL, starts it again, and accounts for every penny: nothing
     /// acknowledged may be lost, doubled or renumbered.
     Demo(demo::Demo),
+    /// Whole stores with everything that can go wrong, from seeds.
+    ///
+    /// `cargo xtask sim --seed N` plays one and says every event, `--seeds A..B` many, `--minutes M` as
+    /// many as there is time for; `cargo xtask sim -- --help` says the rest. See docs/simulator.md.
+    Sim(sim::Words),
+    /// Switches bugs on that are compiled in on purpose, and says when the simulator finds each.
+    Canaries(sim::Words),
     /// Measures, beside the machine's own floor.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -82,6 +90,8 @@ fn main() -> ExitCode {
         Task::Test => commands::test(&tree),
         Task::Lint => commands::lint(&tree),
         Task::Demo(demo) => demo::run(&tree, demo),
+        Task::Sim(words) => sim::run(&tree, &[], words),
+        Task::Canaries(words) => sim::run(&tree, &["--canaries"], words),
         Task::Bench(bench) => bench::run(&tree, bench),
         Task::Crash(asked) => prove::crash(&tree, asked),
         Task::Kills(asked) => prove::kills(&tree, asked),

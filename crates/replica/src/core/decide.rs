@@ -7,6 +7,7 @@ use pos_core::money::Money;
 use pos_core::price_book::{EditNumber, ProductFields};
 use pos_core::product::Sku;
 use pos_core::record::Record;
+use pos_core::rounding::Rounding;
 use pos_core::sale::{self, Completion};
 use pos_core::shift::{ShiftClosed, ShiftOpened};
 use pos_core::stock::shortages;
@@ -25,6 +26,7 @@ use super::replica::Replica;
 use super::roster::{Role, RosterRecord};
 use crate::documents::CustomerEdit;
 use crate::limits;
+use crate::simulation::{self, Canary, Mark};
 use crate::storage::{Ordinal, Reads, Room, StorageError, Stream};
 
 /// Most products one command edits: a bulk import is many commands, each durable at its end.
@@ -47,6 +49,13 @@ impl Replica {
         let answer = self.guard(&command).and_then(|()| self.decide(reads, at, command));
         match answer {
             Ok(Answer::Now(outcome)) => self.effect(Effect::Done { id, result: Ok(outcome) }),
+            Ok(Answer::WhenDurable(_, outcome))
+                if simulation::is(Canary::AcknowledgeBeforeFlush) =>
+            {
+                self.effects.retain(|effect| !matches!(effect, Effect::Flush(_)));
+                self.floor_due_ms.get_or_insert(at.monotonic_ms);
+                self.effect(Effect::Done { id, result: Ok(outcome) });
+            }
             Ok(Answer::WhenDurable(ordinal, outcome)) => {
                 self.answer_when_durable(id, Stream::OwnLedger, ordinal, outcome);
             }
@@ -69,6 +78,7 @@ impl Replica {
             Command::OpenCart { .. } | Command::EditProducts(_) | Command::CreateCustomer(_)
         );
         if begins_something && self.room == Room::Scarce {
+            simulation::reach(Mark::DiskFullRefused);
             return Err(CommandError::DiskFull);
         }
         Ok(())
@@ -393,10 +403,14 @@ impl Replica {
         if let Some(short) = short.into_iter().find(|short| short.policy == OversellPolicy::Block) {
             return Err(CommandError::OutOfStock { sku: short.sku, on_hand: short.on_hand });
         }
+        if remainder.is_some() {
+            simulation::reach(Mark::RemainderPaid);
+        }
+        let rounded_down = simulation::is(Canary::TaxRoundedDown).then(|| rounded_down(settings));
         let sale = sale::complete(Completion {
             cart: view,
             cart_heads,
-            settings,
+            settings: rounded_down.as_ref().unwrap_or(settings),
             register,
             receipt_counter,
             business_date,
@@ -433,6 +447,9 @@ impl Replica {
         reads: &dyn Reads,
         key: &IdempotencyKey,
     ) -> Result<Option<RecordId>, CommandError> {
+        if simulation::is(Canary::ForgetAnsweredCommands) {
+            return Ok(None);
+        }
         let found = self.overlay.get(reads, &keys::idempotency(key))?;
         if let Some(id) = found.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok()) {
             return Ok(Some(RecordId::from_bytes(id)));
@@ -457,6 +474,7 @@ impl Replica {
         first: RecordId,
         outcome: Outcome,
     ) -> Result<Answer, CommandError> {
+        simulation::reach(Mark::Repeated);
         let place = self.overlay.get(reads, &keys::entry(first))?;
         let flushed = self.flushed.get(&Stream::OwnLedger).copied().unwrap_or(0);
         Ok(match place.as_deref().and_then(keys::parse_place) {
@@ -541,6 +559,13 @@ impl Replica {
     pub fn open_shift(&self, register: &RegisterId) -> Result<RecordId, CommandError> {
         self.shift_and_date(register).map(|(shift, _)| shift)
     }
+}
+
+/// The settings with another rounding of tax: a bug for the simulator to find.
+fn rounded_down(settings: &StoreSettings) -> StoreSettings {
+    let mut settings = settings.clone();
+    settings.tax_profile.rounding = Rounding::Down;
+    settings
 }
 
 fn roster_op(record: &RosterRecord) -> OpDraft {

@@ -27,6 +27,7 @@ use thiserror::Error;
 use super::codec::{CodecError, Reader, count_u16};
 use super::identity::{DeviceKey, FeedId, Incarnation};
 use crate::limits;
+use crate::simulation;
 
 pub(crate) use wire::{WireHeader, WireOp};
 
@@ -379,9 +380,14 @@ impl Entry {
 
     /// Whether the author's signature fits (`verify_strict`: every replica agrees).
     pub fn verify(&self) -> Result<(), SignatureError> {
-        let key = VerifyingKey::from_bytes(self.header.feed.device.as_bytes())
+        let device = self.header.feed.device;
+        let message = signed_message(self.id);
+        if let Some(fits) = simulation::stub_fits(device, &message, &self.signature) {
+            return if fits { Ok(()) } else { Err(SignatureError::BadSignature) };
+        }
+        let key = VerifyingKey::from_bytes(device.as_bytes())
             .map_err(|_not_a_key| SignatureError::BadKey)?;
-        key.verify_strict(&signed_message(self.id), &Signature::from_bytes(&self.signature))
+        key.verify_strict(&message, &Signature::from_bytes(&self.signature))
             .map_err(|_does_not_fit| SignatureError::BadSignature)
     }
 

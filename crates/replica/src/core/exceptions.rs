@@ -11,6 +11,7 @@ use super::identity::{FeedId, Incarnation};
 use super::keys;
 use super::life::FeedEnd;
 use super::replica::Replica;
+use crate::simulation::{self, Mark};
 use crate::storage::{Reads, StorageError};
 
 /// Something that should not be, and that a person has to look at.
@@ -135,6 +136,18 @@ impl core::fmt::Display for Exception {
     }
 }
 
+fn mark(exception: &Exception) {
+    match exception {
+        Exception::CartPaidTwice { .. } => simulation::reach(Mark::PaidTwice),
+        Exception::RefundedTooMuch { .. } => simulation::reach(Mark::RefundedTooMuch),
+        Exception::ReceiptNumberTwice { .. } => simulation::reach(Mark::NumberTwice),
+        Exception::ReceiptNumbersMissing { .. } => {}
+        Exception::FeedForked { .. } => simulation::reach(Mark::FeedForked),
+        Exception::SealedTwice { .. } => simulation::reach(Mark::SealedTwice),
+        Exception::OutgrewItsSeal { .. } => simulation::reach(Mark::OutgrewSeal),
+    }
+}
+
 impl Replica {
     /// All exceptions that follow from what is held, sorted.
     pub fn exceptions(&self, reads: &dyn Reads) -> Result<Vec<Exception>, StorageError> {
@@ -144,6 +157,7 @@ impl Replica {
         self.broken_series(&mut found);
         self.broken_lives(reads, &mut found)?;
         found.sort();
+        found.iter().for_each(mark);
         Ok(found)
     }
 

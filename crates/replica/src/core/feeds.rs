@@ -2,12 +2,15 @@
 //! follows, a gap is a predecessor that is named but not held, a fork is a feed with two heads.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use super::codec::{CodecError, Reader};
 use pos_core::ids::DeviceId;
 
+use super::digest::Digest;
 use super::entry::{EntryId, Header, Lane};
 use super::identity::{FeedId, Incarnation};
+use super::share::Held;
 
 /// Ends and gaps of one feed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -78,12 +81,31 @@ impl FeedState {
 pub struct Feeds {
     states: BTreeMap<FeedId, FeedState>,
     grown: BTreeSet<FeedId>,
+    known: Known,
 }
+
+/// Digests that were worked out and still hold. Every frame of a connection asks for some, and with
+/// many lives of many devices each is a hash over hundreds of rows.
+#[derive(Debug, Clone, Default)]
+struct Known {
+    all: OnceLock<Digest>,
+    of: BTreeMap<DeviceId, OnceLock<Held>>,
+}
+
+impl PartialEq for Known {
+    /// What was worked out already tells nothing of the feeds.
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Known {}
 
 impl Feeds {
     /// Counts an entry in. `previous_held` says whether the entry before it is held.
     pub(crate) fn add(&mut self, header: &Header, id: EntryId, previous_held: bool) -> &FeedState {
         self.grown.insert(header.feed);
+        self.forget(header.feed.device);
         let state = self.states.entry(header.feed).or_default();
         if !state.missing.remove(&(header.seq, id)) {
             state.heads.insert((header.seq, id));
@@ -98,11 +120,31 @@ impl Feeds {
     }
 
     pub(crate) fn restore(&mut self, feed: FeedId, state: FeedState) {
+        self.forget(feed.device);
         self.states.insert(feed, state);
+    }
+
+    fn forget(&mut self, device: DeviceId) {
+        self.known.all.take();
+        self.known.of.insert(device, OnceLock::new());
+    }
+
+    /// The digest of all feeds, worked out at most once between two changes.
+    pub(crate) fn digest(&self, work_out: impl FnOnce() -> Digest) -> Digest {
+        *self.known.all.get_or_init(work_out)
+    }
+
+    /// What is held of a device, likewise.
+    pub(crate) fn held(&self, device: DeviceId, work_out: impl FnOnce() -> Held) -> Held {
+        match self.known.of.get(&device) {
+            Some(known) => *known.get_or_init(work_out),
+            None => work_out(),
+        }
     }
 
     pub(crate) fn clear(&mut self) {
         self.states.clear();
+        self.known = Known::default();
     }
 
     /// Feeds that entries were added to since the last call.

@@ -20,6 +20,7 @@ use super::replica::Replica;
 use super::roster::RosterRecord;
 use super::verdict::{HeldBack, Verdict, is_roster, judge};
 use crate::documents::{self, Author, DocumentId, DocumentKind};
+use crate::simulation::{self, Canary, Mark};
 use crate::storage::{Ordinal, Reads, StorageError, Stream};
 
 /// What an op means, once its body could be read.
@@ -106,6 +107,7 @@ impl Replica {
         };
         if self.held.remove(&entry.id()).is_some() {
             self.overlay.remove(keys::held_back(entry.id()));
+            simulation::reach(Mark::CountsAfterAll);
         }
         if header.lamport <= LAMPORT_FOLLOWED_MAX {
             self.lamport = self.lamport.max(header.lamport);
@@ -133,6 +135,7 @@ impl Replica {
         stream: Stream,
         ordinal: Ordinal,
     ) {
+        mark_held_back(&reason);
         let value = postcard::to_stdvec(&(&reason, keys::stream_tag(stream), ordinal));
         self.overlay.put(keys::held_back(id), value.unwrap_or_default());
         self.note_held(id, reason, stream, ordinal);
@@ -196,7 +199,10 @@ impl Replica {
         stream: Stream,
     ) -> Result<(), StorageError> {
         let header = entry.header();
-        let meta = RecordMeta { id, device: header.feed.device, lamport: header.lamport };
+        let mut meta = RecordMeta { id, device: header.feed.device, lamport: header.lamport };
+        if simulation::is(Canary::MergeByArrival) {
+            meta.lamport = self.appended.values().sum();
+        }
         if let Err(error) = self.books.apply(meta, record) {
             let reason = error.to_string();
             self.effect(Effect::Alarm(Alarm::ChangeRefused { entry: id, reason }));
@@ -275,6 +281,11 @@ impl Replica {
                 let paid = links.is_some_and(|links| {
                     closed_with.iter().any(|(_, closing)| closing.wanted.contains(&links.hash))
                 });
+                if !paid && simulation::is(Canary::PaidOverwrittenByDraft) {
+                    for (by, _) in &closed_with {
+                        self.overlay.remove(keys::cart_closed_by(cart, *by));
+                    }
+                }
                 if paid {
                     self.settle_closed(reads, cart, BTreeSet::new())?;
                 }
@@ -333,6 +344,18 @@ impl Replica {
     }
 }
 
+fn mark_held_back(reason: &HeldBack) {
+    match reason {
+        HeldBack::DependencyMissing(_) => simulation::reach(Mark::WaitedForDependency),
+        HeldBack::RosterMissing(_) => simulation::reach(Mark::RosterMissing),
+        HeldBack::NotAMember => simulation::reach(Mark::Stranger),
+        HeldBack::NotAllowed(_) => simulation::reach(Mark::NotAllowed),
+        HeldBack::BeyondCut(_) => simulation::reach(Mark::BeyondCut),
+        HeldBack::Unjustified(_) => simulation::reach(Mark::Unjustified),
+        HeldBack::UnknownFormat(_) | HeldBack::BodyMissing(_) | HeldBack::Unreadable(_) => {}
+    }
+}
+
 /// About how many rows of the books an op changes.
 pub(super) fn rows_of(meaning: &Meaning<'_>) -> usize {
     match meaning {
@@ -369,7 +392,12 @@ pub(super) const fn class_of_change(kind: DocumentKind) -> OpClass {
 pub(super) fn read_ops(entry: &Entry) -> Result<Vec<(RecordId, Meaning<'_>)>, HeldBack> {
     let mut meanings = Vec::with_capacity(entry.header().ops.len());
     for (id, op, body) in entry.ops() {
-        let body = body.ok_or(HeldBack::BodyMissing(op.kind))?;
+        let Some(body) = body else {
+            if simulation::is(Canary::BlankTakenForErased) {
+                continue;
+            }
+            return Err(HeldBack::BodyMissing(op.kind));
+        };
         let unreadable = || HeldBack::Unreadable(op.kind);
         let is_change = op.kind == kinds::DOCUMENT_CHANGE;
         // Records last, so they are in the Ledger; a roster record stands alone in its entry.

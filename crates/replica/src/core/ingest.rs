@@ -8,6 +8,7 @@ use super::entry::{DecodeError, Entry, SignatureError};
 use super::identity::FeedId;
 use super::replica::Replica;
 use crate::limits;
+use crate::simulation::{self, Canary, Mark};
 use crate::storage::{FrameKind, Reads, StorageError, Stream};
 
 /// Why a window of entries was refused as a whole. The sender is at fault, unless the disk is.
@@ -66,10 +67,28 @@ pub struct Ingested {
     pub taken: usize,
 }
 
+fn mark_refused(error: &IngestError) {
+    match error {
+        IngestError::Malformed { .. } => simulation::reach(Mark::Malformed),
+        IngestError::OtherStore(_) => simulation::reach(Mark::OtherStore),
+        IngestError::NotChained { .. } => simulation::reach(Mark::NotChained),
+        IngestError::BodyWithheld(_) => simulation::reach(Mark::BodyWithheld),
+        IngestError::Unsigned(_) => simulation::reach(Mark::Unsigned),
+        IngestError::Refused(CommandError::Rebuilding { .. }) => {
+            simulation::reach(Mark::IngestWhileRebuilding);
+        }
+        IngestError::WindowSize { .. } | IngestError::Disk(_) | IngestError::Refused(_) => {}
+    }
+}
+
 impl Replica {
     /// Takes in a window of consecutive entries of one feed. Checks are cheapest first; nothing
     /// is stored unless the window ends on a valid signature, which vouches for all of it.
     pub fn ingest(&mut self, reads: &dyn Reads, window: &[&[u8]]) -> Result<Ingested, IngestError> {
+        self.take_in(reads, window).inspect_err(mark_refused)
+    }
+
+    fn take_in(&mut self, reads: &dyn Reads, window: &[&[u8]]) -> Result<Ingested, IngestError> {
         self.fold_waiting(reads);
         let limit = limits::WINDOW_ENTRIES_MAX;
         if window.is_empty() || window.len() > limit {
@@ -92,14 +111,15 @@ impl Replica {
             if group != header.group {
                 return Err(IngestError::OtherStore(index));
             }
-            if entry.bodies().iter().any(Option::is_none) {
+            let is_blank = entry.bodies().iter().any(Option::is_none);
+            if is_blank && !simulation::is(Canary::BlankTakenForErased) {
                 return Err(IngestError::BodyWithheld(index));
             }
             if let Some(before) = entries.last() {
                 let chained = before.header().feed == header.feed
                     && before.header().seq.checked_add(1) == Some(header.seq)
                     && before.id() == header.previous;
-                if !chained {
+                if !chained && !simulation::is(Canary::SkipChainCheck) {
                     return Err(IngestError::NotChained { index, feed: header.feed });
                 }
             }

@@ -12,6 +12,7 @@ use super::kinds;
 use super::replica::Replica;
 use super::roster::{Growth, Role, RosterEntry, RosterRecord, Standing};
 use super::verdict::{is_roster, role_allows};
+use crate::simulation::{self, Canary, Mark};
 use crate::storage::{Ordinal, Reads, StorageError, Stream};
 
 /// What has to be done because the roster grew, once the entry that made it grow is folded.
@@ -78,8 +79,10 @@ impl Replica {
         }
         match core::mem::take(&mut self.roster_due) {
             RosterDue::Nothing => Ok(()),
+            RosterDue::JudgeAgain if simulation::is(Canary::VerdictDecidedOnce) => Ok(()),
             RosterDue::JudgeAgain => self.judge_again(reads),
             RosterDue::FoldAgain => {
+                simulation::reach(Mark::FoldAgain);
                 self.begin_rebuild("a device was revoked".to_owned());
                 Ok(())
             }

@@ -5,7 +5,7 @@ use pos_core::ids::StoreId;
 use serde::{Deserialize, Serialize};
 
 use super::effect::{Alarm, Effect};
-use super::entry::Entry;
+use super::entry::{Entry, EntryId};
 use super::feeds::FeedState;
 use super::identity::FeedId;
 use super::keys;
@@ -14,6 +14,7 @@ use super::replica::{Replica, last_ordinal};
 use super::roster::RosterEntry;
 use super::verdict::HeldBack;
 use crate::limits;
+use crate::simulation::{self, Mark};
 use crate::storage::{Damage, FrameKind, Ordinal, Reads, Scanned, StorageError, Stream};
 
 /// Reads of the map in one go, in rows.
@@ -127,6 +128,7 @@ impl Replica {
     /// Forgets all that is folded and folds the whole journal again, step by step. The roster is
     /// kept: it says at once which entries count, and what this device writes meanwhile names it.
     pub(super) fn begin_rebuild(&mut self, reason: String) {
+        simulation::reach(Mark::Rebuild);
         self.books = Books::new();
         self.feeds.clear();
         self.held.clear();
@@ -156,6 +158,7 @@ impl Replica {
         if self.rebuild.is_none() {
             return;
         }
+        simulation::reach(Mark::RebuildStep);
         if let Err(error) = self.rebuild_step(reads) {
             match error {
                 StorageError::MapBroken(reason) => self.begin_rebuild(reason),
@@ -287,12 +290,14 @@ impl Replica {
             let state = FeedState::decode(&value).map_err(|_unreadable| broken("the feeds"))?;
             self.feeds.restore(feed, state);
         }
+        let mut roster = Vec::new();
         for (key, value) in all_rows(reads, keys::ROSTER)? {
             let id = keys::trailing_entry(&key).ok_or_else(|| broken("the roster"))?;
             let entry: RosterEntry =
                 postcard::from_bytes(&value).map_err(|_unreadable| broken("the roster"))?;
-            self.admit_record(id, entry);
+            roster.push((id, entry));
         }
+        self.take_up_roster(roster);
         for (key, value) in all_rows(reads, keys::HELD_BACK)? {
             let id = keys::trailing_entry(&key).ok_or_else(|| broken("what is kept aside"))?;
             let (reason, tag, ordinal): (HeldBack, u8, Ordinal) =
@@ -311,6 +316,22 @@ impl Replica {
             }
         }
         Ok(Some(applied))
+    }
+}
+
+impl Replica {
+    /// Takes up the roster of the map, and then what the journal's resume point knows beyond it:
+    /// verdicts and figures of the map were made without that, so it has to be done now what was
+    /// done, or was to be done, when it came in.
+    fn take_up_roster(&mut self, of_map: Vec<(EntryId, RosterEntry)>) {
+        let of_resume = core::mem::take(&mut self.roster);
+        for (id, entry) in of_map {
+            self.admit_record(id, entry);
+        }
+        self.roster_due = RosterDue::Nothing;
+        for (id, entry) in of_resume.iter() {
+            self.admit_record(*id, entry.clone());
+        }
     }
 }
 

@@ -26,6 +26,7 @@ use super::published::{StoredChange, changes_in};
 use super::replica::Replica;
 use crate::documents::{ChangeHash, ChangeLinks, DocumentId};
 use crate::limits;
+use crate::simulation::{self, Mark};
 use crate::storage::{Ordinal, Reads, StorageError};
 
 /// Most payments of one cart and its remainders that are looked at.
@@ -295,6 +296,7 @@ impl Replica {
             let target = CartTarget { document: paid.cart, paid: Some(paid) };
             let Some((view, _)) = self.read_target(reads, &target)? else { continue };
             if view.live_lines().next().is_some() {
+                simulation::reach(Mark::Remainder);
                 found.push((target, view));
             }
         }
@@ -338,7 +340,10 @@ impl Replica {
         }
         match self.read_target(reads, target)? {
             Some((view, true)) => Ok(Some(view)),
-            Some((_, false)) => Err(CommandError::RemainderWaits),
+            Some((_, false)) => {
+                simulation::reach(Mark::RemainderWaits);
+                Err(CommandError::RemainderWaits)
+            }
             None => Err(CommandError::UnknownCart(cart)),
         }
     }

@@ -27,6 +27,7 @@ use super::roster::Roster;
 use super::verdict::HeldBack;
 use crate::documents::{Author, StockCounters};
 use crate::limits;
+use crate::simulation::{self, Mark};
 use crate::storage::{Frame, FrameKind, Ordinal, Reads, Room, StorageError, Stream};
 
 /// Who this replica is: drawn or read by the shell.
@@ -173,6 +174,7 @@ impl Replica {
             replica.flushed.insert(stream, next);
             let recovered = reads.recovered(stream);
             if let Some(torn) = &recovered.torn {
+                simulation::reach(Mark::TornTail);
                 replica.effect(Effect::Alarm(Alarm::Torn(torn.clone())));
             }
             for damage in &recovered.damaged {
@@ -345,6 +347,7 @@ impl Replica {
 
     pub(super) fn note_damage(&mut self, damage: crate::storage::Damage) {
         if self.damage.insert(damage.clone()) {
+            simulation::reach(Mark::Damage);
             // A waiting row makes the next commit remember it; its value is written there.
             self.overlay.put(super::keys::APPLIED.to_vec(), Vec::new());
             self.effect(Effect::Alarm(Alarm::Damaged(damage)));

@@ -13,6 +13,7 @@ use super::ingest::IngestError;
 use super::places;
 use super::replica::Replica;
 use crate::limits;
+use crate::simulation::{self, Canary};
 use crate::storage::{FrameKind, Reads, StorageError};
 
 /// Entries of one feed, each following the one before: what a peer takes in as one window.
@@ -81,7 +82,8 @@ impl Replica {
                 if again <= next {
                     continue;
                 }
-                let durable = self.flushed.get(&stream).is_some_and(|&upto| ordinal < upto);
+                let durable = self.flushed.get(&stream).is_some_and(|&upto| ordinal < upto)
+                    || simulation::is(Canary::SendBeforeDurable);
                 if !durable || gathered.is_full(bytes) {
                     break 'rows;
                 }
@@ -139,6 +141,10 @@ impl Replica {
 
     /// What one device has written, as held here.
     pub fn held_of(&self, device: DeviceId) -> Held {
+        self.feeds.held(device, || self.work_out_held(device))
+    }
+
+    fn work_out_held(&self, device: DeviceId) -> Held {
         let mut hasher = blake3::Hasher::new_derive_key("tillmesh held of a device v1");
         let mut entries = 0_u64;
         for (feed, state) in self.feeds.of(device) {

@@ -8,11 +8,12 @@ use pos_core::record::Record;
 use super::command::{CommandError, Moment, Outcome};
 use super::effect::{Alarm, CommandId, Effect};
 use super::entry::{Entry, EntryDraft, EntryId, Lane, OpClass, OpDraft, record_id};
-use super::identity::Incarnation;
+use super::identity::{FeedId, Incarnation};
 use super::kinds;
 use super::life::{FeedEnd, IncarnationOpened, Resume, Seal};
 use super::replica::{Replica, Unfolded, Waiting};
 use crate::limits;
+use crate::simulation::{self, Canary, Mark};
 use crate::storage::{FrameKind, Ordinal, Reads, Stream};
 
 /// The stream an own entry of a lane goes to.
@@ -101,6 +102,16 @@ impl Replica {
         if self.group.is_none() {
             return Err(CommandError::NoStore);
         }
+        if let Some(life) = self.resume.incarnation
+            && simulation::is(Canary::NoNewIncarnation)
+        {
+            self.go_on_in(life);
+            return Ok(life);
+        }
+        if self.resume.incarnation.is_some() {
+            let seals = if self.damaged_tail > 0 { Mark::SealedDamage } else { Mark::Sealed };
+            simulation::reach(seals);
+        }
         let former = self.resume.incarnation.map(|incarnation| Seal {
             incarnation,
             ledger: self.resume.ledger,
@@ -128,6 +139,17 @@ impl Replica {
     fn next_life(&self) -> Incarnation {
         let former = self.resume.incarnation.map_or(0, |incarnation| incarnation.counter);
         Incarnation { counter: former.saturating_add(1), nonce: self.identity.nonce }
+    }
+
+    /// Goes on where the last process stopped: a bug for the simulator to find.
+    fn go_on_in(&mut self, life: Incarnation) {
+        self.begin_life(life);
+        self.ends.insert(Lane::Ledger, self.resume.ledger);
+        let floor = FeedId { device: self.device, incarnation: life, lane: Lane::Floor };
+        let head = self.feeds.get(&floor).and_then(|state| state.heads.last().copied());
+        if let Some((seq, head)) = head {
+            self.ends.insert(Lane::Floor, FeedEnd { seq, head });
+        }
     }
 
     fn begin_life(&mut self, life: Incarnation) {
@@ -277,6 +299,7 @@ impl Replica {
     /// A write failed. What was not confirmed may be lost, so nothing that builds on it may be
     /// written or answered: the folder has to be opened again.
     pub(super) fn stop(&mut self, stream: Stream, error: &str) {
+        simulation::reach(Mark::WritingStopped);
         let reason = format!("{}: {error}", stream.name());
         self.stopped.get_or_insert_with(|| reason.clone());
         self.floor_due_ms = None;

@@ -17,6 +17,7 @@
 use std::collections::BTreeMap;
 
 use super::schema::{LINE_ADDED, LINE_REMOVED, LINE_VOIDED};
+use crate::simulation::{Canary, is};
 
 /// Stands where a voider does, for the payments: no writer has this name.
 const PAYMENT: &str = "";
@@ -121,7 +122,10 @@ impl LineUnits {
     /// The cells to write so that all units seen here are gone.
     pub(super) fn void(&self, me: &str) -> Vec<(String, i64)> {
         let live = self.added.iter().filter(|(adder, _counted)| self.left(adder) > 0);
-        live.map(|(adder, counted)| (format!("{LINE_VOIDED}/{me}/{adder}"), *counted)).collect()
+        let beyond = if is(Canary::VoidTakesUnseen) { 1_000_000 } else { 0 };
+        let position = |counted: &i64| counted.saturating_add(beyond);
+        live.map(|(adder, counted)| (format!("{LINE_VOIDED}/{me}/{adder}"), position(counted)))
+            .collect()
     }
 }
 

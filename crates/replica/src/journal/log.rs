@@ -12,6 +12,7 @@ use crate::journal::segment::{
     SEGMENT_HEADER_BYTES, Segment, folder, open_closed, segment_header, segment_path,
 };
 use crate::limits::FRAME_BYTES_MAX;
+use crate::simulation::{self, Canary, Mark};
 use crate::storage::{FrameKind, Ordinal, Recovered, StorageError, Stream};
 
 /// Closed segments kept open, per stream.
@@ -319,7 +320,10 @@ impl<D: Disk> Log<D> {
             }
         }
         disk.rename(&self.next_path(), &segment_path(self.stream, self.next))?;
-        if let Err(error) = disk.sync_folder(&folder(self.stream)) {
+        simulation::reach(Mark::SegmentRolled);
+        if !simulation::is(Canary::SkipFolderSync)
+            && let Err(error) = disk.sync_folder(&folder(self.stream))
+        {
             return Err(DiskError::Failed(error.to_string()));
         }
         let segment = Segment::empty(self.stream, self.next, file);

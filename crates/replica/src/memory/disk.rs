@@ -56,7 +56,7 @@ struct Pending {
     bytes: Vec<u8>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct State {
     files: BTreeMap<u64, File>,
     names: BTreeMap<String, u64>,
@@ -97,6 +97,12 @@ pub struct MemoryFile {
 impl MemoryDisk {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Another disk with the same files.
+    #[must_use]
+    pub fn image(&self) -> Self {
+        Self { state: Arc::new(Mutex::new(self.state().clone())) }
     }
 
     /// The power fails: of what was not flushed only `keep` survives.

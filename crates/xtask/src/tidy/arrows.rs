@@ -85,6 +85,9 @@ const CRATES: [Allowed; 6] = [
 /// The package of suites: it may use every crate, no crate may use it.
 const SUITES: &str = "tests";
 
+/// The feature of the replica that only the package of suites may ask for.
+const SIMULATION: &str = "simulation";
+
 /// What a feature must bring in, crate by crate, and why.
 const OPTIONAL: [(&str, &[&str], &str); 2] = [
     (
@@ -118,6 +121,7 @@ fn workspace(manifests: &BTreeMap<String, Table>) -> Vec<Violation> {
     for &(path, name, manifest) in &packages {
         let dependencies = dependencies(manifest, &renamed);
         if name != SUITES {
+            for_the_simulator(path, &dependencies, &mut violations);
             one_crate(path, name, &dependencies, &ours, &mut violations);
         }
         by_a_feature(path, name, &dependencies, &mut violations);
@@ -172,6 +176,16 @@ fn one_crate(
     }
 }
 
+/// Bugs that can be switched on, and signatures that anybody could make, belong into no program that
+/// ships.
+fn for_the_simulator(path: &str, dependencies: &[Dependency], violations: &mut Vec<Violation>) {
+    for one in dependencies.iter().filter(|one| one.features.iter().any(|name| name == SIMULATION))
+    {
+        let what = format!("`{}` is asked for with the feature `{SIMULATION}`", one.package);
+        violations.push(Violation::new(path, what, "leave it to the package of suites"));
+    }
+}
+
 fn by_a_feature(
     path: &str,
     name: &str,
@@ -203,6 +217,7 @@ struct Dependency {
     alias: String,
     kind: Kind,
     optional: bool,
+    features: Vec<String>,
     /// Taken from the root's `[workspace.dependencies]`.
     inherited: bool,
 }
@@ -236,12 +251,16 @@ fn dependencies(manifest: &Table, renamed: &BTreeMap<&str, &str>) -> Vec<Depende
             for (alias, entry) in entries.into_iter().flatten() {
                 let flag = |key| entry.get(key).and_then(Value::as_bool).unwrap_or(false);
                 let own_name = entry.get("package").and_then(Value::as_str);
+                let features =
+                    entry.get("features").and_then(Value::as_array).into_iter().flatten();
+                let features = features.filter_map(Value::as_str).map(str::to_owned).collect();
                 let package = own_name.or_else(|| renamed.get(&alias[..]).copied());
                 found.push(Dependency {
                     package: package.unwrap_or(alias).to_owned(),
                     alias: alias.clone(),
                     kind,
                     optional: flag("optional"),
+                    features,
                     inherited: flag("workspace"),
                 });
             }
@@ -351,6 +370,16 @@ mod tests {
                 assert_eq!(found.is_empty(), homes.contains(&name), "{package} in {name}");
             }
         }
+    }
+
+    #[test]
+    fn the_hooks_of_the_simulator_are_caught_in_every_crate_that_ships() {
+        let asks = "dependencies.replica = { workspace = true, features = ['simulation'] }";
+        let said = "`replica` is asked for with the feature `simulation`";
+        for name in ["terminal", "hub"] {
+            assert_eq!(with(name, asks), [said], "{name}");
+        }
+        assert!(with(SUITES, asks).is_empty());
     }
 
     #[test]

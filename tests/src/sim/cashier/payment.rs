@@ -1,0 +1,119 @@
+//! How a cashier takes money, and pays it back.
+
+use pos_core::ids::{CartId, RecordId};
+use pos_core::money::Money;
+use pos_core::sale;
+use pos_core::tender::{self, Tendered};
+use pos_core::transaction::TenderKind;
+use replica::core::{Command, Outcome, RefundCommand};
+
+use super::super::witness::Fact;
+use super::{Cashier, Desk};
+
+impl Cashier {
+    pub(super) fn pay(&mut self, desk: &mut Desk<'_>, cart: CartId) -> u64 {
+        self.basket = None;
+        let Some(view) = desk.cart(cart) else { return 1_000 };
+        if view.live_lines().next().is_none() {
+            return 1_000;
+        }
+        let Ok(settings) = desk.running.node.replica().settings().cloned() else { return 5_000 };
+        let due = sale::quote(&view, &settings)
+            .ok()
+            .and_then(|quote| tender::due_after(quote.total, &[], settings.cash_rounding).ok());
+        let Some(due) = due else { return 1_000 };
+        let Some(tenders) = self.tenders(desk, cart, due.exact, due.cash) else {
+            return 10_000;
+        };
+        let Some(key) = self.next_key() else { return 1_000 };
+        let command = Command::CompleteCart {
+            cart,
+            register: self.register.clone(),
+            operator: self.operator.clone(),
+            tenders,
+            idempotency_key: Some(key.clone()),
+            wall_time: None,
+        };
+        self.send(desk, key, command);
+        self.draw.waiting(self.pace_ms).clamp(1_000, 3_600_000)
+    }
+
+    /// What the customer pays with; `None` when a card is declined or the reader never answers.
+    fn tenders(
+        &mut self,
+        desk: &mut Desk<'_>,
+        cart: CartId,
+        exact: Money,
+        cash: Money,
+    ) -> Option<Vec<Tendered>> {
+        if exact.is_zero() {
+            return Some(Vec::new());
+        }
+        let card = exact.minor() > 0 && self.draw.chance(1, 3);
+        if card {
+            let payment = self.charge(desk, cart, exact)?;
+            return Some(vec![Tendered::card(exact, Some(payment))]);
+        }
+        let minor = cash.minor();
+        let note = 500;
+        let handed = if minor > 0 && self.draw.chance(2, 3) {
+            (minor + note - 1) / note * note
+        } else {
+            minor
+        };
+        if handed == 0 {
+            return Some(Vec::new());
+        }
+        Some(vec![Tendered::cash(Money::from_minor(handed, cash.currency()))])
+    }
+
+    /// Has a card charged; the payment's record is on the disk before the reader is asked.
+    fn charge(&mut self, desk: &mut Desk<'_>, cart: CartId, amount: Money) -> Option<RecordId> {
+        let register = self.register.clone();
+        let start = Command::StartPayment { cart, register, kind: TenderKind::Card, amount };
+        match desk.execute(start) {
+            Ok(Outcome::Recorded(id)) => {
+                let id = id.into_inner();
+                let place = desk.place();
+                desk.witness.saw(id, desk.site, desk.now, place, Fact::Other);
+                if self.draw.chance(1, 10) {
+                    self.did = "card declined, or no answer".to_owned();
+                    return None;
+                }
+                desk.witness.charged.insert(id, amount.minor());
+                Some(id)
+            }
+            Ok(_) => None,
+            Err(why) => {
+                self.refused(desk, "starting a card payment", &why);
+                None
+            }
+        }
+    }
+
+    pub(super) fn refund(&mut self, desk: &mut Desk<'_>) {
+        let Some(&original) = self.draw.pick(&desk.witness.receipts) else { return };
+        let Ok(lines) = desk.ask(|replica, disk| replica.refundable(disk, original)) else {
+            return;
+        };
+        let Some(&line) = self.draw.pick(&lines) else { return };
+        let lines = vec![line];
+        let quote = desk.ask(|replica, disk| replica.quote_refund(disk, original, &lines));
+        let rounding =
+            desk.running.node.replica().settings().ok().and_then(|all| all.cash_rounding);
+        let due = quote.ok().and_then(|quote| tender::due_after(quote.total, &[], rounding).ok());
+        let Some(due) = due else { return };
+        let tenders = if due.cash.is_zero() { Vec::new() } else { vec![Tendered::cash(due.cash)] };
+        let Some(key) = self.next_key() else { return };
+        let command = Command::Refund(Box::new(RefundCommand {
+            original,
+            lines,
+            register: self.register.clone(),
+            operator: self.operator.clone(),
+            tenders,
+            idempotency_key: Some(key.clone()),
+            wall_time: None,
+        }));
+        self.send(desk, key, command);
+    }
+}

@@ -1,0 +1,194 @@
+//! The second phase: nothing fails any more, and whatever can heal must.
+
+use std::collections::BTreeSet;
+
+use pos_core::ids::{DeviceId, RegisterId};
+use pos_core::record::Record;
+use replica::core::{Command, Digest, Role, RosterRecord};
+use replica::memory::Crash;
+use replica::recovery;
+use replica::sync::ConnId;
+
+use super::limits::{CONVERGE_LOOK_MS, CONVERGE_WITHIN_MS};
+use super::shop;
+use super::site::{Power, Running, Site};
+use super::world::{Event, World};
+
+/// Virtual time the tills of a healed shop have for their last sale, in milliseconds: several patient
+/// cashiers, one after a rebuild.
+const LAST_SALE_MS: u64 = 15 * 60_000;
+
+impl World {
+    /// The tills that must agree in the end.
+    pub(super) fn core(&self) -> Vec<usize> {
+        let sites = self.sites.iter().enumerate();
+        let in_core = sites.filter(|(_, one)| !matches!(one.power, Power::Gone) && !one.revoked);
+        in_core.map(|(site, _)| site).collect()
+    }
+
+    /// Ends all faults and starts what is off. Tills that are shut out are switched off.
+    pub(super) fn heal(&mut self) {
+        self.healed = true;
+        self.note(format_args!("everything heals"));
+        let blocked: BTreeSet<(usize, usize)> = self.blocked_since.keys().copied().collect();
+        self.net.heal();
+        self.blocked_since.clear();
+        for way in blocked {
+            self.release(way);
+        }
+        let all: Vec<ConnId> = self.net.conns.keys().copied().collect();
+        for conn in all {
+            // One transport does not keep two connections to one till for ever.
+            let ends = self.net.conns.get(&conn).map(|conn| conn.ends);
+            if ends.is_some_and(|[a, b]| self.net.between(a, b) > 1) {
+                self.break_conn(conn);
+            }
+        }
+        for site in 0..self.sites.len() {
+            self.mend_disk(site);
+            let Some(one) = self.sites.get_mut(site) else { continue };
+            one.cashier.close_shop();
+            let stopped =
+                one.running().is_some_and(|running| running.node.replica().stopped().is_some());
+            if one.revoked {
+                self.power_off(site, Crash::KILL, "stays shut out");
+                continue;
+            }
+            if stopped {
+                self.power_off(site, Crash::KILL, "is restarted");
+            }
+            let hurry = 200 + self.draws.workload.below(2_000);
+            self.later(hurry, Event::Start { site });
+            self.later(5_000 + hurry, Event::Step { site });
+            self.dial_all(site);
+        }
+        self.later(CONVERGE_LOOK_MS, Event::Look);
+    }
+
+    /// Lets those in again whose membership was lost with the manager's till that had let them in.
+    fn readmit(&mut self, core: &[usize]) {
+        let knows = |one: &Running| !one.node.replica().roster().is_empty();
+        let running = |site: usize| self.sites.get(site).and_then(Site::running);
+        let by = core.iter().copied().find(|site| running(*site).is_some_and(knows));
+        let Some(by) = by else { return };
+        let Some(members) = running(by).map(|one| one.node.replica().roster().members()) else {
+            return;
+        };
+        let lost: Vec<(usize, DeviceId, RegisterId)> = core
+            .iter()
+            .filter_map(|site| Some((*site, self.sites.get(*site)?)))
+            .filter(|(_, one)| !members.contains(&one.device))
+            .map(|(site, one)| (site, one.device, one.register.clone()))
+            .collect();
+        let (phrase, nonce) = (self.phrase.clone(), self.draws.ids.bytes());
+        for (site, device, register) in lost {
+            let Ok(name) = shop::device_name(site) else { continue };
+            let added = RosterRecord::DeviceAdded { device, role: Role::Till, name };
+            let assigned = Command::Record(Box::new(Record::RegisterAssigned { register, device }));
+            let done = self.with(by, |Running { node, .. }, at| {
+                recovery::act(node, &phrase, nonce, at, &[added]).is_ok()
+                    && node.execute(at, assigned).is_ok()
+            });
+            if done == Some(true) {
+                self.note(format_args!("till {by} lets till {site} in again"));
+                self.sight("let in again by the recovery phrase");
+                self.dial_all(site);
+            }
+        }
+    }
+
+    /// Looks whether the shop has come to rest, and then whether all agree.
+    pub(super) fn look(&mut self) {
+        let core = self.core();
+        self.readmit(&core);
+        let at_work = core.iter().copied().find(|site| !self.is_at_rest(*site));
+        let healed_for = self.now.saturating_sub(self.config.time_ms);
+        match (self.quiet_since, at_work) {
+            (None, Some(site)) if healed_for > LAST_SALE_MS => {
+                let what =
+                    format!("till {site} cannot sell though all is well: {}", self.why(site));
+                return self.witness.complain("liveness", what);
+            }
+            (None, Some(_)) => return self.later(CONVERGE_LOOK_MS, Event::Look),
+            (None, None) => {
+                self.note(format_args!("the last sales are made"));
+                self.quiet_since = Some(self.now);
+            }
+            (Some(_), _) => {}
+        }
+        let since = self.quiet_since.unwrap_or(self.now);
+        if self.agrees(&core) {
+            self.converged = true;
+            self.converge_ms = self.now.saturating_sub(since);
+            let took = self.converge_ms;
+            self.note(format_args!("all agree after {took} ms"));
+        } else if self.now.saturating_sub(since) > CONVERGE_WITHIN_MS {
+            let what = self.disagreement(&core);
+            self.witness.complain("convergence", what);
+        } else {
+            self.later(CONVERGE_LOOK_MS, Event::Look);
+        }
+    }
+
+    fn is_at_rest(&self, site: usize) -> bool {
+        self.sites.get(site).is_some_and(|one| {
+            let joined =
+                one.running().is_some_and(|running| running.node.replica().own_role().is_some());
+            one.running().is_some()
+                && (one.cashier.is_done() || !joined && one.cashier.has_nothing())
+        })
+    }
+
+    fn why(&self, site: usize) -> String {
+        let Some(one) = self.sites.get(site) else { return "no such till".to_owned() };
+        let Some(Running { node, engine, .. }) = one.running() else {
+            return "it is off".to_owned();
+        };
+        let replica = node.replica();
+        format!(
+            "holder {:?}, aside {:?}, damage {:?}, in step {}, serves {}, peers {}, role {:?}, stopped {:?}, rebuilding {:?}, shift {:?}, {}",
+            replica.books().register_holder(&one.register),
+            replica.held_back().take(3).collect::<Vec<_>>(),
+            replica.damage(),
+            engine.in_step(node),
+            replica.books().register_holder(&one.register) == Some(one.device),
+            engine.peers().count(),
+            replica.own_role(),
+            replica.stopped(),
+            replica.rebuilding(),
+            replica.current_shift(&one.register).is_some(),
+            one.cashier.state(),
+        )
+    }
+
+    fn held(&self, site: usize) -> Option<Digest> {
+        let replica = self.sites.get(site)?.running()?.node.replica();
+        replica.rebuilding().is_none().then(|| replica.held_digest())
+    }
+
+    /// Whether all hold the same entries, and all of it is folded.
+    fn agrees(&mut self, core: &[usize]) -> bool {
+        let mut held = core.iter().map(|site| self.held(*site));
+        let Some(Some(first)) = held.next() else { return core.is_empty() };
+        held.all(|other| other == Some(first))
+    }
+
+    fn disagreement(&self, core: &[usize]) -> String {
+        let mut lines = vec!["the tills do not agree after all has healed".to_owned()];
+        for &site in core {
+            let held = self.held(site);
+            let rows = self.sites.get(site).and_then(|one| one.running()).map(|running| {
+                let held = running.node.replica().held_by_device();
+                let rows = held.iter().map(|(device, held)| {
+                    let device: String = device.to_string().chars().take(4).collect();
+                    format!("{device}:{}", held.entries)
+                });
+                let peers = running.engine.peers().count();
+                format!("{} peers, {}", peers, rows.collect::<Vec<_>>().join(" "))
+            });
+            let held = held.map_or_else(|| "none".to_owned(), |held| held.to_string());
+            lines.push(format!("till {site}: held {held}, {}", rows.unwrap_or_default()));
+        }
+        lines.join("; ")
+    }
+}
