@@ -210,14 +210,14 @@ impl Relay {
         let mut any = false;
         while let Some((count, from)) = quiet(self.listen.recv_from(&mut buffer))? {
             any = true;
-            let guest = match self.guests.iter().position(|guest| guest.address == from) {
-                Some(known) => known,
-                None => {
+            let guest =
+                if let Some(known) = self.guests.iter().position(|guest| guest.address == from) {
+                    known
+                } else {
                     let socket = self.speaker()?;
                     self.guests.push(Guest { address: from, socket });
                     self.guests.len() - 1
-                }
-            };
+                };
             let bytes = buffer.get(..count).unwrap_or_default().to_vec();
             self.send_off(OnTheWay { guest, back: false, bytes });
         }

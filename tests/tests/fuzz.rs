@@ -35,7 +35,7 @@ fn fuzz(name: &str) {
 }
 
 macro_rules! targets {
-    ($($test:ident: $name:literal;)*) => {
+    ($(fn $test:ident() { $name:literal })*) => {
         $(#[test] fn $test() { fuzz($name); })*
 
         #[test]
@@ -58,16 +58,16 @@ macro_rules! targets {
 }
 
 targets! {
-    any_bytes_are_a_message_or_are_refused: "message";
-    any_bytes_are_an_entry_or_are_refused: "entry";
-    any_datagram_is_heard_or_refused: "presence";
-    no_frames_let_a_stranger_in: "pairing";
-    any_files_open_as_a_journal_that_goes_on_or_are_refused: "journal_recovery";
-    any_change_is_taken_or_refused_and_the_cart_goes_on: "document_gate";
-    a_member_that_sends_anything_changes_nothing: "hostile_session";
-    two_tills_come_to_the_same_whatever_they_do: "two_replicas";
-    any_code_is_read_or_refused: "barcodes";
-    any_amount_is_read_or_refused: "money";
-    any_product_file_is_read_or_refused: "product_csv";
-    any_text_is_a_ticket_or_is_refused: "ticket";
+    fn any_bytes_are_a_message_or_are_refused() { "message" }
+    fn any_bytes_are_an_entry_or_are_refused() { "entry" }
+    fn any_datagram_is_heard_or_refused() { "presence" }
+    fn no_frames_let_a_stranger_in() { "pairing" }
+    fn any_files_open_as_a_journal_that_goes_on_or_are_refused() { "journal_recovery" }
+    fn any_change_is_taken_or_refused_and_the_cart_goes_on() { "document_gate" }
+    fn a_member_that_sends_anything_changes_nothing() { "hostile_session" }
+    fn two_tills_come_to_the_same_whatever_they_do() { "two_replicas" }
+    fn any_code_is_read_or_refused() { "barcodes" }
+    fn any_amount_is_read_or_refused() { "money" }
+    fn any_product_file_is_read_or_refused() { "product_csv" }
+    fn any_text_is_a_ticket_or_is_refused() { "ticket" }
 }

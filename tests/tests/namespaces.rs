@@ -1,7 +1,7 @@
 //! Real QUIC between network namespaces, over a relay that makes the weather: loss, delay, order,
 //! repeats, noise, cuts one way and both, another address in the middle of a session. Skipped, and
 //! said so, where namespaces cannot be made.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking")]
 
 use tests::namespaces::{FIRST, Lab, RELAY, Road};
 use tests::store::{Member, agree, until};

@@ -1,6 +1,5 @@
 //! A few seeds of the simulator in every run of the suites. Thousands are one command away:
 //! `cargo xtask sim --minutes 5`.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use replica::simulation::Canary;
 use tests::sim::{Config, Fault, simulate};

@@ -1,10 +1,11 @@
 //! A start between the arrival of a roster record and the map that follows from it.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod mesh;
 mod shop;
 
 use mesh::{chained, device_of, fresh, held_entries, offer, sell, settle};
+use pos_core::report::ReportFilter;
 use replica::core::{Command, FeedId, HeldBack, Lane, Role};
 use replica::memory::Crash;
 use replica::node::Node;
@@ -60,7 +61,7 @@ fn entries_that_waited_for_the_roster_count_after_a_power_cut_at_the_moment_it_c
     assert!(!missing(&newcomer));
     let newcomer = restart(newcomer, 4, 3);
     assert!(!missing(&newcomer), "{:?}", newcomer.replica().held_back().collect::<Vec<_>>());
-    let report = newcomer.replica().books().sales_report(Default::default()).unwrap();
+    let report = newcomer.replica().books().sales_report(ReportFilter::default()).unwrap();
     assert_eq!(report.totals.sales.count, 1);
 }
 
@@ -74,7 +75,7 @@ fn what_a_revoked_till_wrote_beyond_its_cut_stays_out_after_a_power_cut_at_that_
     }
     let_the_map_follow(&mut third, 100_000);
     let count = |till: &Till| {
-        till.replica().books().sales_report(Default::default()).unwrap().totals.sales.count
+        till.replica().books().sales_report(ReportFilter::default()).unwrap().totals.sales.count
     };
     assert_eq!(count(&third), 1);
     let mut third = {

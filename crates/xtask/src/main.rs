@@ -46,10 +46,10 @@ enum Task {
     /// parts may not touch (clock, disk, network, randomness, floats), file lengths, links in the
     /// docs, licences. A broken rule is printed as `file:line: what; what to do instead`.
     Lint,
-    /// A real shop's December on one till, killed in the middle.
+    /// A real shop's December on three tills that share a store, one killed, one cut off.
     ///
-    /// Builds the till, replays the sample that comes with the repository with a live count,
-    /// kills the process with SIGKILL, starts it again, and accounts for every penny: nothing
+    /// Builds the till, lets three find each other, replays the sample spread over them with a live count,
+    /// kills one with SIGKILL, cuts one off for a while, and accounts for every penny on each: nothing
     /// acknowledged may be lost, doubled or renumbered.
     Demo(demo::Demo),
     /// Whole stores with everything that can go wrong, from seeds.

@@ -38,11 +38,11 @@ pub(super) fn message_seeds() -> Vec<Vec<u8>> {
         held: [4; 16],
         software: "tillmesh".to_owned(),
     });
-    let small = Message::Window(EntryWindow {
-        id: 7,
-        entries: entry_seeds().into_iter().take(3).collect(),
-    });
-    let packed = Message::Window(EntryWindow { id: 8, entries: vec![vec![5; 900]; 12] });
+    let entries = entry_seeds();
+    let some = entries.iter().take(3).map(Vec::as_slice);
+    let small = Message::Window(EntryWindow::whole(7, some));
+    let long = [5; 900];
+    let compressed = Message::Window(EntryWindow::whole(8, [&long[..]; 12]));
     let of = |class: u8, message: &Message| [&[class][..], &message.encode()].concat();
     vec![
         of(0, &hello),
@@ -51,7 +51,7 @@ pub(super) fn message_seeds() -> Vec<Vec<u8>> {
         of(0, &Message::Peers(vec![(DeviceId::from_bytes([6; 32]), Vec::new())])),
         of(1, &small),
         of(2, &small),
-        of(2, &packed),
+        of(2, &compressed),
     ]
 }
 

@@ -1,6 +1,8 @@
 //! A member of the store that sends anything.
 
-use replica::sync::{ConnId, Engine, Hello, Message, Output, PROTOCOL_VERSION, Window};
+use replica::sync::{
+    Class, ConnId, Engine, Have, Hello, Message, Output, PROTOCOL_VERSION, Want, Window,
+};
 
 use super::bytes::{class_of, framed, frames};
 use super::till::{BEFORE, Shop, other_device};
@@ -61,10 +63,10 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
         )
     };
     let held = till.replica().held_digest().to_bytes();
-    let some = shop.entries.iter().take(2).cloned().collect();
+    let some = shop.entries.iter().take(2).map(Vec::as_slice);
     let rest: [Vec<u8>; 5] = [
         of(0, &Message::Digest([1; 16])),
-        of(2, &Message::Window(Window { id: 1, entries: some })),
+        of(2, &Message::Window(Window::whole(1, some))),
         of(0, &Message::Ack(vec![1, 2, 3])),
         of(0, &Message::Enough(till.replica().device())),
         of(0, &Message::Differs(till.replica().device())),
@@ -72,5 +74,55 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = vec![hello(held), hello([0; 16])];
     seeds.extend(rest.iter().map(|frame| [hello([0; 16]), frame.clone()].concat()));
     seeds.push([hello([0; 16]), rest.concat()].concat());
+    let served: Vec<Vec<u8>> = served(shop).iter().map(|frame| framed(frame)).collect();
+    seeds.push(served.concat());
     seeds
+}
+
+/// The frames the store's till serves a peer that wants all it has, each behind its class: windows whose
+/// entries are packed as in a real session.
+fn served(shop: &Shop) -> Vec<Vec<u8>> {
+    let Ok(mut till) = shop.till(7) else { return Vec::new() };
+    let device = till.replica().device();
+    let mut engine = Engine::new(device, std::collections::BTreeSet::new());
+    let at = moment(BEFORE, 1);
+    engine.connected(&mut till, at, CONN, other_device(), None);
+    let have = Have::Feeds { ends: Vec::new(), more: false };
+    let hello = Hello {
+        oldest: 1,
+        newest: PROTOCOL_VERSION,
+        store: shop.store,
+        held: [0; 16],
+        software: "fuzz".to_owned(),
+    };
+    for message in [Message::Hello(hello), Message::Want(Want { device, standing: true, have })] {
+        engine.frame(&mut till, at, CONN, Class::Control, &message.encode());
+    }
+    engine.tick(&mut till, at);
+    core::iter::from_fn(|| engine.poll())
+        .filter_map(|output| match output {
+            Output::Send { class, frame, .. } => {
+                let class = match class {
+                    Class::Control => 0,
+                    Class::Live => 1,
+                    Class::Bulk => 2,
+                };
+                Some([&[class][..], &frame].concat())
+            }
+            Output::Close { .. } | Output::Learnt { .. } => None,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Shop, served};
+
+    #[test]
+    fn a_served_session_holds_packed_windows() {
+        let frames = served(Shop::get().expect("a shop"));
+        let entries = Shop::get().map_or(0, |shop| shop.entries.len());
+        let windows = frames.iter().filter(|frame| frame.get(1) == Some(&8)).count();
+        assert!(windows > 0 && entries > 0, "{windows} windows of {entries} entries");
+    }
 }

@@ -3,12 +3,8 @@
 
 use pos_core::cart::{CartCommand, CartStatus, CartView, Direction, ItemRef};
 use pos_core::ids::{CartId, CustomerId, IdempotencyKey, OperatorId, RecordId, RegisterId};
-use pos_core::money::Money;
 use pos_core::quantity::Quantity;
-use pos_core::sale;
-use pos_core::tender::{self, Tendered};
-use pos_core::transaction::TenderKind;
-use replica::core::{Command, CommandError, Lane, Moment, Outcome, RefundCommand, Replica};
+use replica::core::{Command, CommandError, Lane, Moment, Outcome, Replica};
 use replica::memory::MemoryStorage;
 
 use super::shop::Shop;

@@ -18,7 +18,7 @@ use super::world::World;
 
 /// What one till makes of what it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Meaning {
+struct View {
     meaning: Digest,
     stock: Digest,
     kept_aside: Vec<(EntryId, HeldBack)>,
@@ -27,7 +27,7 @@ struct Meaning {
 
 type Till = Node<MemoryStorage>;
 
-fn meaning(node: &mut Till) -> Result<Meaning, String> {
+fn meaning(node: &mut Till) -> Result<View, String> {
     let asked = node.query(|replica, disk| {
         let meaning = replica.meaning_digest(disk).map_err(|error| error.to_string())?;
         let exceptions = replica.exceptions(disk).map_err(|error| error.to_string())?;
@@ -36,7 +36,7 @@ fn meaning(node: &mut Till) -> Result<Meaning, String> {
     let (meaning, exceptions) = asked?;
     let stock = node.replica().stock_digest();
     let kept_aside = node.replica().held_back().map(|(id, reason)| (*id, reason.clone())).collect();
-    Ok(Meaning { meaning, stock, kept_aside, exceptions })
+    Ok(View { meaning, stock, kept_aside, exceptions })
 }
 
 /// All transactions a till shows, by their receipts.
@@ -84,7 +84,7 @@ impl World {
     /// All checks of a store that has come to rest.
     pub(super) fn check_all(&mut self) -> Result<(), Unmakeable> {
         let core = self.core();
-        let mut first: Option<(usize, Meaning)> = None;
+        let mut first: Option<(usize, View)> = None;
         for &site in &core {
             let Some(one) = self.sites.get_mut(site) else { continue };
             let rotten = one.is_rotten;
@@ -159,7 +159,7 @@ impl World {
         }
     }
 
-    fn check_books(&mut self, site: usize, meaning: &Meaning) -> Result<(), Unmakeable> {
+    fn check_books(&mut self, site: usize, meaning: &View) -> Result<(), Unmakeable> {
         let Some(one) = self.sites.get_mut(site) else { return Ok(()) };
         let Some(Running { node, .. }) = one.running_mut() else { return Ok(()) };
         let present = transactions(node)?;
@@ -174,7 +174,7 @@ impl World {
     }
 
     /// No acknowledged sale is lost or changed; nothing is there that nobody rang up.
-    fn check_sales(&mut self, present: &BTreeMap<RecordId, SaleTransaction>, meaning: &Meaning) {
+    fn check_sales(&mut self, present: &BTreeMap<RecordId, SaleTransaction>, meaning: &View) {
         let aside: BTreeSet<&EntryId> = meaning.kept_aside.iter().map(|(id, _)| id).collect();
         let mut wrong = Vec::new();
         for (id, seen) in &self.witness.seen {
@@ -182,7 +182,7 @@ impl World {
             match present.get(id) {
                 Some(held) if *held == **sale => {}
                 Some(_) => {
-                    wrong.push(("sales unchanged", format!("receipt {number} is another one now")))
+                    wrong.push(("sales unchanged", format!("receipt {number} is another one now")));
                 }
                 None if self.witness.is_excused(id) => {}
                 None if aside.contains(id) => {
@@ -200,7 +200,7 @@ impl World {
             }
         }
         for (id, sale) in present {
-            let key = sale.idempotency_key.as_ref().map(|key| key.as_str());
+            let key = sale.idempotency_key.as_ref().map(pos_core::ids::IdempotencyKey::as_str);
             let known = self.witness.seen.contains_key(id)
                 || key.is_some_and(|key| self.witness.attempts.contains_key(key));
             if !known {
@@ -217,7 +217,7 @@ impl World {
     }
 
     /// Receipt numbers have no gap and no double, but where a till was lost, put back or copied.
-    fn check_receipts(&mut self, site: usize, meaning: &Meaning) {
+    fn check_receipts(&mut self, site: usize, meaning: &View) {
         let Some(one) = self.sites.get(site).and_then(Site::running) else { return };
         let mut wrong = Vec::new();
         for (register, _) in one.node.replica().books().registers() {
@@ -268,7 +268,9 @@ impl World {
         for (id, seen) in &self.witness.seen {
             let Fact::Adjustment { moved, key } = &seen.what else { continue };
             if self.counts(id, present, site) && keys.insert(key.clone()) {
-                moved.iter().for_each(|(sku, moved)| add(&mut expected, sku, *moved));
+                for (sku, moved) in moved {
+                    add(&mut expected, sku, *moved);
+                }
             }
         }
         let Some(one) = self.sites.get(site).and_then(Site::running) else { return };
@@ -278,7 +280,9 @@ impl World {
             let Ok(key) = pos_core::ids::IdempotencyKey::new(key.clone()) else { continue };
             let done = replica.answered(one.node.storage(), &key);
             if done.is_ok_and(|done| done.is_some()) && keys.insert(key) {
-                moved.iter().for_each(|(sku, moved)| add(&mut expected, sku, *moved));
+                for (sku, moved) in moved {
+                    add(&mut expected, sku, *moved);
+                }
             }
         }
         let on_hand = replica.books().all_on_hand();
@@ -400,11 +404,7 @@ impl World {
     }
 
     /// What nothing can forbid is shown as one exception.
-    fn check_exceptions(
-        &mut self,
-        present: &BTreeMap<RecordId, SaleTransaction>,
-        meaning: &Meaning,
-    ) {
+    fn check_exceptions(&mut self, present: &BTreeMap<RecordId, SaleTransaction>, meaning: &View) {
         let mut payers: BTreeMap<CartId, usize> = BTreeMap::new();
         for sale in present.values() {
             *payers.entry(sale.cart).or_default() += 1;
@@ -456,7 +456,7 @@ impl World {
     }
 
     /// The same entries in other orders come to the same.
-    fn check_orders(&mut self, site: usize, expected: &Meaning) -> Result<(), Unmakeable> {
+    fn check_orders(&mut self, site: usize, expected: &View) -> Result<(), Unmakeable> {
         let Some(one) = self.sites.get(site).and_then(Site::running) else { return Ok(()) };
         let store = one.node.replica().store_id().ok_or("no store")?;
         let mut feeds: BTreeMap<_, BTreeMap<u64, Vec<u8>>> = BTreeMap::new();

@@ -109,7 +109,9 @@ impl World {
         let hello = Message::Hello(Hello { oldest, newest, store, held, software }).encode();
         let mut frames = vec![(Class::Control, hello)];
         let run = some_run(node, draw);
-        let window = |entries: Vec<Vec<u8>>| Message::Window(Window { id: 1, entries }).encode();
+        let window = |entries: Vec<Vec<u8>>| {
+            Message::Window(Window::whole(1, entries.iter().map(Vec::as_slice))).encode()
+        };
         let last = run.last().cloned().unwrap_or_default();
         let heads = node.replica().roster().heads(node.replica().device());
         match what {

@@ -33,6 +33,7 @@ pub(super) enum Power {
 
 /// A till.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(super) struct Site {
     pub(super) secret: [u8; 32],
     pub(super) device: DeviceId,

@@ -43,7 +43,6 @@ impl World {
         self.redial(site, other);
     }
 
-
     /// Lets a pair try to connect, soon.
     pub(super) fn redial(&mut self, a: usize, b: usize) {
         let pair = (a.min(b), a.max(b));

@@ -5,16 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use replica::core::{Alarm, Moment};
 use replica::journal::Options;
-use replica::memory::{Crash, Keep, MemoryStorage};
-use replica::node::Node;
 use replica::recovery::RecoveryPhrase;
-use replica::sync::{Class, ConnId, Engine, Output};
+use replica::sync::{Class, ConnId, Output};
 
 use super::cashier::Desk;
 use super::config::{Config, Fault};
-use super::limits::{
-    DIAL_PAUSE_MAX_MS, EVENTS_MAX, IDLE_MS, QUEUED_BYTES_MAX, STARTS_IN_A_ROW, STEADY_LINK_MS,
-};
+use super::limits::{EVENTS_MAX, QUEUED_BYTES_MAX};
 use super::network::{Network, Place, Sent};
 use super::shop::Shop;
 use super::site::{Power, Running, Site};

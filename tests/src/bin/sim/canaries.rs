@@ -28,14 +28,11 @@ pub(super) fn find(change: &Change) -> ExitCode {
         let took = cpu_ms(started).saturating_sub(before);
         let (seconds, tenths) = (took / 1000, took % 1000 / 100);
         let name = canary.name();
-        match found {
-            Some((seed, checker)) => {
-                println!("| {name} | {seed} | {seconds}.{tenths} | {checker} |")
-            }
-            None => {
-                missed += 1;
-                println!("| {name} | not within {SEEDS} | {seconds}.{tenths} | |");
-            }
+        if let Some((seed, checker)) = found {
+            println!("| {name} | {seed} | {seconds}.{tenths} | {checker} |");
+        } else {
+            missed += 1;
+            println!("| {name} | not within {SEEDS} | {seconds}.{tenths} | |");
         }
     }
     if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

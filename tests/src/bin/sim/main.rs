@@ -18,6 +18,7 @@ use tests::sim::{Config, Fault, Outcome, shrink, simulate};
     after_help = "A seed is one store on one day. The same seed of the same commit gives the same \
                   trace, to the last bit."
 )]
+#[expect(clippy::struct_excessive_bools, reason = "options of a command line")]
 struct Cli {
     /// Play one seed and say every event
     #[arg(long, value_name = "N", conflicts_with_all = ["seeds", "minutes", "canaries"])]
@@ -139,15 +140,12 @@ fn one(cli: &Cli, seed: u64) -> ExitCode {
         });
     }
     println!("trace {} after {} events", outcome.hash, outcome.events);
-    match &outcome.violation {
-        None => {
-            println!("all promises kept: {} sales", outcome.sales);
-            ExitCode::SUCCESS
-        }
-        Some(_) => {
-            println!("{}", failure(&outcome, cli.change.canary, cli.quiet || cli.shrink));
-            ExitCode::FAILURE
-        }
+    if outcome.violation.is_none() {
+        println!("all promises kept: {} sales", outcome.sales);
+        ExitCode::SUCCESS
+    } else {
+        println!("{}", failure(&outcome, cli.change.canary, cli.quiet || cli.shrink));
+        ExitCode::FAILURE
     }
 }
 

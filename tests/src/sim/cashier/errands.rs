@@ -37,7 +37,7 @@ impl Cashier {
             Ok(Outcome::Recorded(id)) => {
                 let (id, place) = (id.into_inner(), desk.place());
                 desk.witness.saw(id, desk.site, desk.now, place, Fact::Shift { float });
-                self.did = "opens a shift".to_owned();
+                "opens a shift".clone_into(&mut self.did);
                 self.pause()
             }
             Ok(_) => 1_000,
@@ -96,7 +96,7 @@ impl Cashier {
         };
         let edits = vec![(article.sku.clone(), fields)];
         match desk.execute(Command::EditProducts(edits)) {
-            Ok(_) => self.did = "edits a product".to_owned(),
+            Ok(_) => "edits a product".clone_into(&mut self.did),
             Err(why) => self.refused(desk, "editing a product", &why),
         }
     }
@@ -117,7 +117,7 @@ impl Cashier {
                 if !self.customers.contains(&id) {
                     self.customers.push(id);
                 }
-                self.did = "saves a customer".to_owned();
+                "saves a customer".clone_into(&mut self.did);
             }
             Ok(_) => {}
             Err(why) => self.refused(desk, "saving a customer", &why),
@@ -165,7 +165,7 @@ impl Cashier {
         settings.name = format!("Corner shop {}", self.draw.below(100));
         let record = Box::new(Record::StoreOpened(settings));
         match desk.execute(Command::Record(record)) {
-            Ok(_) => self.did = "edits the settings".to_owned(),
+            Ok(_) => "edits the settings".clone_into(&mut self.did),
             Err(why) => self.refused(desk, "editing the settings", &why),
         }
     }

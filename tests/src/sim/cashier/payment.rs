@@ -77,7 +77,7 @@ impl Cashier {
                 let place = desk.place();
                 desk.witness.saw(id, desk.site, desk.now, place, Fact::Other);
                 if self.draw.chance(1, 10) {
-                    self.did = "card declined, or no answer".to_owned();
+                    "card declined, or no answer".clone_into(&mut self.did);
                     return None;
                 }
                 desk.witness.charged.insert(id, amount.minor());

@@ -216,6 +216,10 @@ impl Worker {
             let clock = self.start.clock;
             if let Some(mesh) = &mut self.mesh {
                 mesh.turn(&mut self.node, now);
+            }
+            // A turn takes in what has come, so it is looked at before the next wait as well.
+            self.look();
+            if let Some(mesh) = &mut self.mesh {
                 let due = [self.node.replica().poll_timeout(), mesh.poll_timeout()];
                 let due = due.into_iter().flatten().min().unwrap_or(u64::MAX);
                 let longest = Duration::from_millis(due.saturating_sub(now.monotonic_ms));
