@@ -78,6 +78,8 @@ pub(super) struct Cashier {
     /// The last answer left open whether the command was carried out.
     unsure: bool,
     customers: Vec<CustomerId>,
+    /// Another till took the money for the cart in hand.
+    paid_elsewhere: Option<CartId>,
     /// What was done last, for the trace.
     pub(super) did: String,
 }
@@ -106,6 +108,7 @@ impl Cashier {
             last_sales: 0,
             unsure: false,
             customers: Vec::new(),
+            paid_elsewhere: None,
             did: String::new(),
         }
     }
@@ -364,6 +367,7 @@ impl Cashier {
             return self.finish(desk, cart);
         }
         basket.left -= 1;
+        let is_last = basket.left == 0;
         match self.draw.below(20) {
             0 => self.void(desk, cart),
             1 => self.requantify(desk, cart),
@@ -371,7 +375,27 @@ impl Cashier {
             3 => self.name_customer(desk, cart),
             _ => self.add(desk, cart),
         }
+        if let Some(cart) = self.paid_elsewhere.take() {
+            return self.collect_rest(desk, cart);
+        }
+        // Some have the money in hand as the last article is scanned.
+        if is_last && self.basket.is_some() && self.draw.chance(1, 4) {
+            return self.finish(desk, cart);
+        }
         self.pause()
+    }
+
+    /// Takes the money for what was left of a cart that another till has paid.
+    fn collect_rest(&mut self, desk: &mut Desk<'_>, cart: CartId) -> u64 {
+        let Ok(open) = desk.ask(|replica, disk| replica.open_carts(disk)) else { return 1_000 };
+        let rest = open.into_iter().map(|view| view.id).find(|&id| {
+            let of = desk.ask(|replica, disk| replica.remainder(disk, id));
+            of.ok().flatten().is_some_and(|remainder| remainder.of == cart)
+        });
+        let Some(rest) = rest else { return self.pause() };
+        let root = desk.witness.root(cart);
+        desk.witness.root_of.insert(rest, root);
+        self.pay(desk, rest)
     }
 
     /// Changes a cart and takes note of it. Says whether it was changed.
@@ -394,6 +418,9 @@ impl Cashier {
             Ok(_) => false,
             Err(why) => {
                 self.refused(desk, doing, &why);
+                if matches!(why, CommandError::CartClosed { .. }) {
+                    self.paid_elsewhere = Some(cart);
+                }
                 let full = matches!(why, CommandError::Cart(_));
                 if !full {
                     self.basket = None;

@@ -66,6 +66,23 @@ faults! {
     Hostile = "hostile",
     /// Tills join during the day.
     LateJoins = "late-joins",
+    /// A bit of a till's own sale flips while it is off, if others hold that sale.
+    OwnRot = "own-rot",
+}
+
+impl Fault {
+    /// What a seed with [`Self::OwnRot`] does without.
+    pub const AGAINST_OWN_ROT: [Self; 9] = [
+        Self::PowerCuts,
+        Self::DiskErrors,
+        Self::DiskFull,
+        Self::BitRot,
+        Self::IndexLoss,
+        Self::StaleBackups,
+        Self::Clones,
+        Self::DevicesLost,
+        Self::Revocations,
+    ];
 }
 
 /// A seed's store and faults.
@@ -109,6 +126,16 @@ impl Config {
         for fault in Fault::ALL {
             if draw.chance(1, 2) {
                 faults.insert(*fault);
+            }
+        }
+        // What nobody else holds is gone with the bit: so no other copy may be in danger. And what the
+        // index made of the own one has to be on the disk: nobody can make it again.
+        if faults.contains(&Fault::OwnRot) {
+            if draw.chance(1, 4) {
+                faults.retain(|fault| !Fault::AGAINST_OWN_ROT.contains(fault));
+                faults.insert(Fault::Kills);
+            } else {
+                faults.remove(&Fault::OwnRot);
             }
         }
         Self {
