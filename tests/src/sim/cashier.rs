@@ -286,6 +286,9 @@ impl Cashier {
             }
             Ok(_) => None,
             Err(why) => {
+                if let CommandError::CartClosed { cart, .. } = why {
+                    self.paid_elsewhere = Some(cart);
+                }
                 self.unsure = matches!(
                     why,
                     CommandError::Stopped(_)
@@ -385,19 +388,6 @@ impl Cashier {
         self.pause()
     }
 
-    /// Takes the money for what was left of a cart that another till has paid.
-    fn collect_rest(&mut self, desk: &mut Desk<'_>, cart: CartId) -> u64 {
-        let Ok(open) = desk.ask(|replica, disk| replica.open_carts(disk)) else { return 1_000 };
-        let rest = open.into_iter().map(|view| view.id).find(|&id| {
-            let of = desk.ask(|replica, disk| replica.remainder(disk, id));
-            of.ok().flatten().is_some_and(|remainder| remainder.of == cart)
-        });
-        let Some(rest) = rest else { return self.pause() };
-        let root = desk.witness.root(cart);
-        desk.witness.root_of.insert(rest, root);
-        self.pay(desk, rest)
-    }
-
     /// Changes a cart and takes note of it. Says whether it was changed.
     fn edit(
         &mut self,
@@ -490,7 +480,7 @@ impl Cashier {
                 self.basket = None;
             }
             3 | 4 => self.basket = None,
-            _ => return self.pay(desk, cart),
+            _ => return self.pay_all(desk, cart),
         }
         self.pause()
     }

@@ -230,7 +230,9 @@ impl World {
             }
         }
         for exception in &meaning.exceptions {
-            if let Exception::FeedForked { .. } = exception {
+            if let Exception::FeedForked { device, .. } = exception
+                && !self.forked_devices.contains(device)
+            {
                 wrong.push(format!("{exception}"));
             }
         }

@@ -146,7 +146,7 @@ impl Config {
             real_signatures: draw.chance(1, 50),
             delay_ms: 1 + draw.waiting(8),
             loss_percent: draw.below(31),
-            pace_ms: 1000 * draw.between(60, 600),
+            pace_ms: 1000 * draw.between(120, 900),
             haste_percent: *draw.pick(&[50, 100, 100, 200, 400]).unwrap_or(&100),
             segment_bytes: *draw.pick(&[64 << 10, 128 << 10, 512 << 10]).unwrap_or(&(64 << 10)),
             reorder: draw.chance(1, 4),

@@ -71,7 +71,8 @@ impl World {
         let running = |site: usize| self.sites.get(site).and_then(Site::running);
         let by = core.iter().copied().find(|site| running(*site).is_some_and(knows));
         let Some(by) = by else { return };
-        let Some(members) = running(by).map(|one| one.node.replica().roster().members().clone()) else {
+        let Some(members) = running(by).map(|one| one.node.replica().roster().members().clone())
+        else {
             return;
         };
         let lost: Vec<(usize, DeviceId, RegisterId)> = core

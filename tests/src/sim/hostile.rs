@@ -102,11 +102,12 @@ impl World {
         robbed: usize,
         secret: [u8; 32],
     ) -> Vec<(Class, Vec<u8>)> {
-        let what = self.draws.hostile.below(14);
+        let what = self.draws.hostile.below(15);
         let draw = &mut self.draws.hostile;
         let Some(node) = self.sites.get(robbed).and_then(Site::running).map(|one| &one.node) else {
             return Vec::new();
         };
+        let device = node.replica().device();
         let Some(store) = node.replica().store_id() else { return Vec::new() };
         let held = [0; 16];
         let software = "somebody".to_owned();
@@ -173,14 +174,24 @@ impl World {
                 ));
             }
             12 => {
-                let entry = signed(store, secret, draw.bytes(), heads, last_word());
+                let entry = signed(store, secret, draw.bytes(), heads, last_word("Mine"));
                 frames.push((Class::Live, window(vec![entry])));
+            }
+            13 => {
+                let nonce = draw.bytes();
+                for name in ["Mine", "Ours"] {
+                    let entry = signed(store, secret, nonce, heads.clone(), last_word(name));
+                    frames.push((Class::Live, window(vec![entry])));
+                }
             }
             _ => {
                 let other = StoreId::from_bytes(draw.bytes());
                 let entry = signed(other, secret, draw.bytes(), heads, thin_air());
                 frames.push((Class::Live, window(vec![entry])));
             }
+        }
+        if what == 13 {
+            self.forked_devices.insert(device);
         }
         self.note(format_args!("somebody sends till {victim} odd frames, kind {what}"));
         frames
@@ -224,9 +235,9 @@ fn settings_of(node: &Node<MemoryStorage>) -> Option<Record> {
 }
 
 /// A price for ever: an edit under a number that no other one reaches.
-fn last_word() -> Option<Record> {
+fn last_word(name: &str) -> Option<Record> {
     let sku = Sku::new("A001").ok()?;
-    let fields = ProductFields { name: Some("Mine".to_owned()), ..ProductFields::default() };
+    let fields = ProductFields { name: Some(name.to_owned()), ..ProductFields::default() };
     Some(Record::ProductsEdited(vec![ProductEdit { sku, edit: EditNumber(1 << 40), fields }]))
 }
 
