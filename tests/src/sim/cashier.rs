@@ -38,6 +38,15 @@ impl Desk<'_> {
         self.ask(|replica, disk| replica.cart(disk, cart)).ok()
     }
 
+    /// Whether somebody at another till has just changed a cart.
+    fn is_busy(&self, cart: CartId) -> bool {
+        let seen = self.witness.carts.get(&self.witness.root(cart));
+        seen.is_some_and(|seen| {
+            let others = seen.edited.iter().filter(|(site, _)| **site != self.site);
+            others.into_iter().any(|(_, at)| at + BUSY_MS > self.now)
+        })
+    }
+
     /// Where the entry that was just written stands.
     fn place(&self) -> Place {
         self.running.node.replica().own_end(Lane::Ledger)
@@ -84,7 +93,9 @@ pub(super) struct Cashier {
     pub(super) did: String,
 }
 
-/// Steps of a cashier that succeeded, and why others did not: for the report.
+/// How long after the last change somebody is still seen at a cart, in milliseconds.
+const BUSY_MS: u64 = 60_000;
+/// Least time between two steps of a cashier, in milliseconds.
 pub(super) const HANDS_MS: u64 = 1_500;
 
 impl Cashier {
@@ -309,8 +320,8 @@ impl Cashier {
     fn begin(&mut self, desk: &mut Desk<'_>) -> u64 {
         let what = if self.closing { 0 } else { self.draw.below(100) };
         match what {
-            0..70 => self.open_cart(desk),
-            70..82 => self.take_over(desk),
+            0..64 => self.open_cart(desk),
+            64..82 => self.take_over(desk),
             82..87 => self.refund(desk),
             87..90 => self.adjust(desk),
             90..93 => self.edit_product(desk),
@@ -346,7 +357,11 @@ impl Cashier {
 
     /// Goes on with a cart that somebody has put aside, or works at a table of another waiter.
     fn take_over(&mut self, desk: &mut Desk<'_>) {
-        let Ok(open) = desk.ask(|replica, disk| replica.open_carts(disk)) else { return };
+        let Ok(mut open) = desk.ask(|replica, disk| replica.open_carts(disk)) else { return };
+        // Half of them help a colleague at a cart that is being rung up.
+        if self.draw.chance(1, 2) && open.iter().any(|view| desk.is_busy(view.id)) {
+            open.retain(|view| desk.is_busy(view.id));
+        }
         let Some(view) = self.draw.pick(&open) else { return };
         let cart = view.id;
         if let Ok(Some(remainder)) = desk.ask(|replica, disk| replica.remainder(disk, cart)) {
