@@ -9,7 +9,7 @@ use crate::core::{
     Input, Moment, Outcome, Replica,
 };
 use crate::simulation::{self, Canary};
-use crate::storage::{Storage, StorageError};
+use crate::storage::{Damage, Storage, StorageError};
 
 /// A replica and its disk. Every method runs until the disk has done what the core asked for.
 #[derive(Debug)]
@@ -123,6 +123,12 @@ impl<S: Storage> Node<S> {
                 return Ok(all);
             }
         }
+    }
+
+    /// A frame that the index names cannot be read any more: see [`Replica::meet_damage`].
+    pub fn meet_damage(&mut self, damage: &Damage) {
+        self.replica.meet_damage(damage);
+        self.run_effects();
     }
 
     /// Makes this device take in the entries of `store`: see [`Replica::join`].

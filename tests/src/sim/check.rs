@@ -230,7 +230,9 @@ impl World {
             }
         }
         for exception in &meaning.exceptions {
-            if let Exception::FeedForked { .. } = exception {
+            if let Exception::FeedForked { device, .. } = exception
+                && !self.forked_devices.contains(device)
+            {
                 wrong.push(format!("{exception}"));
             }
         }
@@ -460,10 +462,12 @@ impl World {
         let Some(one) = self.sites.get(site).and_then(Site::running) else { return Ok(()) };
         let store = one.node.replica().store_id().ok_or("no store")?;
         let mut feeds: BTreeMap<_, BTreeMap<u64, Vec<u8>>> = BTreeMap::new();
+        let mut forks: Vec<Vec<Vec<u8>>> = Vec::new();
         entries(one.node.storage(), |_, bytes| {
             if let Ok(entry) = Entry::decode(bytes) {
                 let feed = feeds.entry(entry.header().feed).or_default();
-                feed.insert(entry.header().seq, bytes.to_vec());
+                let other = feed.insert(entry.header().seq, bytes.to_vec());
+                forks.extend(other.filter(|other| other != bytes).map(|other| vec![other]));
             }
         });
         let wall = pos_core::business_date::WallTime::from_millis(0);
@@ -473,7 +477,7 @@ impl World {
         let mut node = Node::start(identity, disk).map_err(|error| error.to_string())?;
         node.join(store).map_err(|error| error.to_string())?;
         let mut left: Vec<Vec<Vec<u8>>> =
-            feeds.into_values().map(|feed| feed.into_values().collect()).collect();
+            feeds.into_values().map(|feed| feed.into_values().collect()).chain(forks).collect();
         while !left.is_empty() {
             let index = self.draws.workload.index(left.len());
             let Some(feed) = left.get_mut(index) else { break };

@@ -71,7 +71,8 @@ impl World {
         let running = |site: usize| self.sites.get(site).and_then(Site::running);
         let by = core.iter().copied().find(|site| running(*site).is_some_and(knows));
         let Some(by) = by else { return };
-        let Some(members) = running(by).map(|one| one.node.replica().roster().members()) else {
+        let Some(members) = running(by).map(|one| one.node.replica().roster().members().clone())
+        else {
             return;
         };
         let lost: Vec<(usize, DeviceId, RegisterId)> = core
@@ -80,8 +81,10 @@ impl World {
             .filter(|(_, one)| !members.contains(&one.device))
             .map(|(site, one)| (site, one.device, one.register.clone()))
             .collect();
-        let (phrase, nonce) = (self.phrase.clone(), self.draws.ids.bytes());
+        let phrase = self.phrase.clone();
         for (site, device, register) in lost {
+            // Each time the phrase is typed its key lives anew.
+            let nonce = self.draws.ids.bytes();
             let Ok(name) = shop::device_name(site) else { continue };
             let added = RosterRecord::DeviceAdded { device, role: Role::Till, name };
             let assigned = Command::Record(Box::new(Record::RegisterAssigned { register, device }));

@@ -43,6 +43,7 @@ impl World {
         };
         let Power::On(running) = core::mem::replace(&mut one.power, Power::Gone) else { return };
         one.timer_ms = None;
+        one.off_ms = (crash == Crash::KILL).then_some(now);
         one.restarting = false;
         one.rebuilding = false;
         let Running { node, engine, .. } = *running;
@@ -85,6 +86,7 @@ impl World {
         let start_fails =
             !self.healed && self.config.has(Fault::PowerCuts) && self.draws.disk.chance(1, 10);
         let after = self.draws.disk.below(12);
+        self.rot_own(site);
         let Some(one) = self.sites.get_mut(site) else { return };
         let disk = match core::mem::replace(&mut one.power, Power::Gone) {
             Power::Off(disk) => disk,

@@ -60,6 +60,7 @@ impl World {
             timer_ms: None,
             trusted: BTreeSet::new(),
             backup: None,
+            off_ms: None,
             revoked: false,
             is_copy: false,
             is_rotten: false,

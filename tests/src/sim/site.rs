@@ -47,6 +47,8 @@ pub(super) struct Site {
     pub(super) trusted: BTreeSet<DeviceId>,
     /// An old image of its disk, and when it was made.
     pub(super) backup: Option<(u64, MemoryStorage)>,
+    /// When it went off last, if nothing it had written was lost.
+    pub(super) off_ms: Option<u64>,
     /// A manager has shut it out.
     pub(super) revoked: bool,
     /// The copy of another till.

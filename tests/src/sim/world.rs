@@ -106,8 +106,8 @@ pub(super) struct World {
     pub(super) blocked_since: BTreeMap<(usize, usize), u64>,
     queued: usize,
     pub(super) store: Option<pos_core::ids::StoreId>,
-    /// What a member's key in wrong hands has signed.
-    pub(super) hostile_devices: BTreeSet<pos_core::ids::DeviceId>,
+    /// Devices whose keys, in wrong hands, have signed two entries for one place.
+    pub(super) forked_devices: BTreeSet<pos_core::ids::DeviceId>,
 }
 
 impl core::fmt::Debug for World {
@@ -154,7 +154,7 @@ impl World {
             blocked_since: BTreeMap::new(),
             queued: 0,
             store: None,
-            hostile_devices: BTreeSet::new(),
+            forked_devices: BTreeSet::new(),
         }
     }
 
@@ -288,7 +288,7 @@ impl World {
 
     fn alarm(&mut self, site: usize, alarm: &Alarm) {
         match alarm {
-            Alarm::ChangeRefused { entry, reason } if self.hostile_devices.is_empty() => {
+            Alarm::ChangeRefused { entry, reason } => {
                 let what = format!("till {site} refused a change of {entry}: {reason}");
                 self.witness.complain("honest changes", what);
             }
@@ -304,7 +304,7 @@ impl World {
                     self.witness.complain("no damage without a cause", what);
                 }
             }
-            Alarm::Unreadable { .. } | Alarm::WritingStopped(_) | Alarm::ChangeRefused { .. } => {}
+            Alarm::Unreadable { .. } | Alarm::WritingStopped(_) => {}
         }
     }
 

@@ -238,6 +238,12 @@ impl Engine {
         })
     }
 
+    /// Whether there is nothing to send to anybody until a feed grows.
+    pub fn has_sent_all(&self) -> bool {
+        let serving = self.sessions.values().flat_map(|session| session.serving.values());
+        serving.into_iter().all(super::session::Serving::is_idle)
+    }
+
     /// On how many devices besides this one the entry `seq` of an own feed is stored.
     pub fn stored_on(&self, feed: &FeedId, seq: u64) -> usize {
         let reached =

@@ -143,7 +143,7 @@ impl Engine {
             }
         }
         // The roster first: entries of devices that are not known yet would all be kept aside.
-        if node.replica().own_role().is_none() && !self.direct_are_done(node.replica()) {
+        if !self.direct_are_done(node.replica()) && node.replica().own_role().is_none() {
             return;
         }
         for &author in &authors {
@@ -160,8 +160,8 @@ impl Engine {
     /// Everybody who has written something, or is here. Those who are known come first: what a peer
     /// makes up takes nobody's place.
     fn authors(&self, replica: &Replica) -> Vec<DeviceId> {
-        let mut known = replica.roster().members();
-        known.extend(replica.held_by_device().into_keys());
+        let mut known = replica.roster().members().clone();
+        known.extend(replica.authors());
         let ready = || self.sessions.values().filter(|session| session.ready);
         known.extend(ready().map(|session| session.device));
         let told: BTreeSet<DeviceId> = ready()
