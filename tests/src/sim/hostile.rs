@@ -96,6 +96,7 @@ impl World {
         true
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of mischief")]
     fn odd_frames(
         &mut self,
         victim: usize,
