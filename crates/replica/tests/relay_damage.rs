@@ -5,27 +5,37 @@ mod mesh;
 mod shop;
 mod wires;
 
-use replica::core::Entry;
+use pos_core::ids::DeviceId;
+use replica::core::{Entry, Lane};
 use replica::storage::{FrameKind, Reads, Scanned, Stream};
 
-use mesh::{sell, store};
+use mesh::{carry, held_entries, offer, sell, store};
 use shop::Till;
 use wires::World;
 
-/// Alters the entry of `author` that stands at place `nth` of those a till holds.
-fn rot(till: &Till, author: pos_core::ids::DeviceId, nth: usize) {
+/// Alters the last of the entries of others that a till holds and `which` is true of.
+fn rot(till: &Till, mut which: impl FnMut(&Entry) -> bool) {
     let disk = till.storage();
     let frames = disk.scan(Stream::Others, 0, 1 << 20).unwrap();
-    let of_author = frames.into_iter().filter_map(|item| match item {
+    let found = frames.into_iter().filter_map(|item| match item {
         Scanned::Frame(frame) if frame.kind == FrameKind::Entry => {
             let entry = Entry::decode(&frame.payload).ok()?;
-            (entry.header().feed.device == author).then_some(frame.ordinal)
+            which(&entry).then_some(frame.ordinal)
         }
         Scanned::Frame(_) | Scanned::Damaged(_) => None,
     });
-    let ordinals: Vec<u64> = of_author.collect();
-    let place = disk.place_of(Stream::Others, ordinals[nth]).unwrap();
+    let place = disk.place_of(Stream::Others, found.last().unwrap()).unwrap();
     assert!(disk.disk().flip_bit(&place.file, place.offset + place.bytes / 2, 3));
+}
+
+/// Alters the entry of `author` that stands at place `nth` of those a till holds.
+fn rot_nth(till: &Till, author: DeviceId, nth: usize) {
+    let mut seen = 0;
+    rot(till, |entry| {
+        let of_author = entry.header().feed.device == author;
+        seen += usize::from(of_author);
+        of_author && seen == nth + 1
+    });
 }
 
 /// Till 3 has been away; till 1 sold meanwhile, and till 2 alone can tell till 3 of it.
@@ -48,7 +58,7 @@ fn a_relay_fetches_again_what_it_cannot_read_any_more_and_passes_it_on() {
         let author = world.device(0);
         let held = world.peers[1].till.replica().held_of(author).entries;
         let back = usize::try_from(held).unwrap().min(8) - nth;
-        rot(&world.peers[1].till, author, usize::try_from(held).unwrap() - back);
+        rot_nth(&world.peers[1].till, author, usize::try_from(held).unwrap() - back);
         world.connect(1, 2);
         world.run(30_000);
         assert_eq!(world.sales(2), 6, "place {nth} from the end");
@@ -63,7 +73,7 @@ fn what_a_relay_alone_had_and_lost_is_not_offered_over_and_over() {
     world.cut(0, 1);
     let author = world.device(0);
     let held = usize::try_from(world.peers[1].till.replica().held_of(author).entries).unwrap();
-    rot(&world.peers[1].till, author, held - 4);
+    rot_nth(&world.peers[1].till, author, held - 4);
     world.connect(1, 2);
     let before = world.frames;
     world.run(30_000);
@@ -74,4 +84,33 @@ fn what_a_relay_alone_had_and_lost_is_not_offered_over_and_over() {
     world.run(30_000);
     assert_eq!(world.sales(2), 6);
     world.agreed();
+}
+
+#[test]
+fn two_that_each_lack_what_the_other_has_of_a_third_come_to_the_same() {
+    // How far the second one is beyond the entry that the first one lacks.
+    for beyond in 0..3 {
+        let mut tills = store();
+        for n in 0..6 {
+            sell(&mut tills[0], 20 + n, 1);
+        }
+        let feeds = held_entries(&tills[0]);
+        let ledger = feeds.iter().find(|(feed, _)| feed.lane == Lane::Ledger).unwrap().1;
+        let first = tills.remove(0);
+        let author = first.replica().device();
+        carry(&first, &mut tills[0]);
+        let missing = ledger.len() - 5;
+        offer(&mut tills[1], &ledger[..=missing + beyond]);
+        let id = Entry::decode(&ledger[missing]).unwrap().id();
+        rot(&tills[0], |entry| entry.id() == id && entry.header().feed.device == author);
+        tills[0].storage_mut().break_map("broken");
+        tills[0].recover_map(shop::at(1_000));
+        mesh::settle(&mut tills[0]);
+        assert_eq!(tills[0].replica().damage().len(), 1);
+        let mut world = World::new(tills, 6);
+        world.connect(0, 1);
+        world.run(60_000);
+        assert_eq!((world.sales(0), world.sales(1)), (6, 6), "{beyond} beyond");
+        world.agreed();
+    }
 }

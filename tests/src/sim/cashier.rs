@@ -449,7 +449,10 @@ impl Cashier {
             direction: if back { Direction::Return } else { Direction::Sale },
             merge: desk.shop.settings.scan_merge(),
         };
-        self.edit(desk, cart, command, "adds to");
+        if self.edit(desk, cart, command, "adds to") {
+            let sign = if back { "-" } else { "" };
+            self.did = format!("{}: {sign}{thousandths} of {}", self.did, article.sku);
+        }
     }
 
     fn void(&mut self, desk: &mut Desk<'_>, cart: CartId) {

@@ -424,6 +424,18 @@ impl World {
             let what = format!("carts paid twice: {payers:?}, shown: {shown:?}");
             self.witness.complain("exceptions", what);
         }
+        for exception in &meaning.exceptions {
+            let (Exception::OutgrewItsSeal { device, .. } | Exception::SealedTwice { device, .. }) =
+                exception
+            else {
+                continue;
+            };
+            let of_device = self.sites.iter().find(|one| one.device == *device);
+            // Nobody has put that till back, or copied it: what others have of it was never safe there.
+            if of_device.is_some_and(|one| !self.witness.may_repeat.contains(&one.register)) {
+                self.witness.complain("exceptions", format!("without a cause: {exception}"));
+            }
+        }
         let ids: BTreeSet<[u8; 16]> = meaning.exceptions.iter().map(Exception::id).collect();
         if ids.len() != meaning.exceptions.len() {
             self.witness.complain("exceptions", "two exceptions bear one id".to_owned());

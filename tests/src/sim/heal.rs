@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use pos_core::ids::{DeviceId, RegisterId};
 use pos_core::record::Record;
-use replica::core::{Command, Digest, Role, RosterRecord};
+use replica::core::{Command, Digest, EntryId, FeedId, Role, RosterRecord};
 use replica::memory::Crash;
 use replica::recovery;
 use replica::sync::ConnId;
@@ -125,6 +125,11 @@ impl World {
             self.converge_ms = self.now.saturating_sub(since);
             let took = self.converge_ms;
             self.note(format_args!("all agree after {took} ms"));
+        } else if self.now.saturating_sub(since) > CONVERGE_WITHIN_MS && self.is_gone(&core) {
+            self.note(format_args!("the only copy of an entry went bad"));
+            self.sight("the only copy of an entry went bad");
+            self.gone = true;
+            self.converged = true;
         } else if self.now.saturating_sub(since) > CONVERGE_WITHIN_MS {
             let what = self.disagreement(&core);
             self.witness.complain("convergence", what);
@@ -174,6 +179,24 @@ impl World {
         let mut held = core.iter().map(|site| self.held(*site));
         let Some(Some(first)) = held.next() else { return core.is_empty() };
         held.all(|other| other == Some(first))
+    }
+
+    /// Whether a rotten till lacks, in the middle of a feed, what nobody else has.
+    fn is_gone(&self, core: &[usize]) -> bool {
+        let running = |site: &usize| self.sites.get(*site).and_then(Site::running);
+        let has = |feed: FeedId, seq: u64, id: EntryId| {
+            core.iter().filter_map(running).any(|Running { node, .. }| {
+                node.replica().has_entry(node.storage(), feed, seq, id).unwrap_or(false)
+            })
+        };
+        let rotten =
+            core.iter().filter(|site| self.sites.get(**site).is_some_and(|one| one.is_rotten));
+        rotten.filter_map(running).any(|Running { node, .. }| {
+            let feeds = node.replica().feeds().iter();
+            let missing = feeds
+                .flat_map(|(feed, state)| state.missing.iter().map(|(seq, id)| (*feed, *seq, *id)));
+            missing.into_iter().any(|(feed, seq, id)| !has(feed, seq, id))
+        })
     }
 
     fn disagreement(&self, core: &[usize]) -> String {

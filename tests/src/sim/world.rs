@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use replica::core::{Alarm, Moment};
 use replica::journal::Options;
+use replica::memory::Keep;
 use replica::recovery::RecoveryPhrase;
 use replica::sync::{Class, ConnId, Output};
 
 use super::cashier::Desk;
 use super::config::{Config, Fault};
-use super::limits::{EVENTS_MAX, QUEUED_BYTES_MAX};
+use super::limits::{EVENTS_MAX, POWER_CUT_BEHIND_SALES, QUEUED_BYTES_MAX};
 use super::network::{Network, Place, Sent};
 use super::shop::Shop;
 use super::site::{Power, Running, Site};
@@ -101,6 +102,8 @@ pub(super) struct World {
     pub(super) healed: bool,
     pub(super) converged: bool,
     pub(super) converge_ms: u64,
+    /// The only copy of an entry went bad: what follows it cannot be passed on.
+    pub(super) gone: bool,
     pub(super) quiet_since: Option<u64>,
     /// Blocked directions, since when.
     pub(super) blocked_since: BTreeMap<(usize, usize), u64>,
@@ -150,6 +153,7 @@ impl World {
             healed: false,
             converged: false,
             converge_ms: 0,
+            gone: false,
             quiet_since: None,
             blocked_since: BTreeMap::new(),
             queued: 0,
@@ -374,6 +378,16 @@ impl World {
         let did = core::mem::take(&mut one.cashier.did);
         if !did.is_empty() {
             self.note(format_args!("till {site} {did}"));
+        }
+        // The power likes to fail right behind an answer, before the till does anything else.
+        let sold = did.starts_with("paid") && self.config.has(Fault::PowerCuts) && !self.healed;
+        if sold && self.draws.disk.chance(1, POWER_CUT_BEHIND_SALES) {
+            let mut crash = self.draw_crash();
+            if crash.files == Keep::Everything {
+                crash.files = Keep::Nothing;
+            }
+            *self.injected.entry(Fault::PowerCuts).or_default() += 1;
+            self.crash(site, crash, "loses its power behind an answer");
         }
         self.settle(site);
         if self.sites.get(site).is_some_and(|one| one.revoked) && self.healed {

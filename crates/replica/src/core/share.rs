@@ -57,6 +57,8 @@ pub struct Held {
     pub entries: u64,
     /// Of the ends and gaps of all its feeds.
     pub digest: Digest,
+    /// Nothing in between is missing.
+    pub is_whole: bool,
 }
 
 impl Replica {
@@ -166,14 +168,16 @@ impl Replica {
     fn work_out_held(&self, device: DeviceId) -> Held {
         let mut hasher = blake3::Hasher::new_derive_key("tillmesh held of a device v1");
         let mut entries = 0_u64;
+        let mut is_whole = true;
         for (feed, state) in self.feeds.of(device) {
             hasher.update(&feed.to_key());
             hasher.update(&state.encode());
+            is_whole &= state.missing.is_empty();
             let ends: u64 = state.heads.iter().map(|(seq, _)| *seq).fold(0, u64::saturating_add);
             let gaps: u64 = state.missing.iter().map(|(seq, _)| *seq).fold(0, u64::saturating_add);
             entries = entries.saturating_add(ends.saturating_sub(gaps));
         }
-        Held { entries, digest: Digest::of(&hasher) }
+        Held { entries, digest: Digest::of(&hasher), is_whole }
     }
 
     /// Whether entry `id` is held as number `seq` of `feed`.

@@ -73,7 +73,9 @@ impl Engine {
                     .collect();
                 for (feed, state) in feeds {
                     let row = rows.iter().find(|row| row.feed(device) == feed);
-                    let known = row.filter(|_| state.is_one_run()).is_some_and(|row| {
+                    // It names only feeds of which it has all up to there: a gap below is none of its
+                    // own. Of a fork it may have the other branch.
+                    let known = row.filter(|_| !state.is_forked()).is_some_and(|row| {
                         let held = node.query(|replica, reads| {
                             replica.has_entry(reads, feed, row.seq, row.head)
                         });

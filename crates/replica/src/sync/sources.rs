@@ -347,9 +347,10 @@ impl Engine {
 }
 
 /// Whether a peer holds something of a device that is not here, as far as the counts tell: with a
-/// smaller count it asks for what is here, and has more than here afterwards.
+/// smaller count it asks for what is here, and has more than here afterwards. Where something in
+/// between is missing here, what follows it cannot be given, and whoever holds something else may have it.
 pub(super) fn is_ahead(replica: &Replica, row: &SummaryRow) -> bool {
     let mine = replica.held_of(row.device);
-    row.entries > mine.entries
-        || (row.entries == mine.entries && row.digest != mine.digest.to_bytes())
+    let may_have_more = row.entries == mine.entries || !mine.is_whole;
+    row.entries > mine.entries || (may_have_more && row.digest != mine.digest.to_bytes())
 }
