@@ -1,5 +1,10 @@
 //! SIGKILL of real tills, 500 times: four stores beside each other, since most of it is waiting.
 //! `cargo xtask kills --cycles N` does it more often, from other seeds.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says its seed"
+)]
 
 /// Kills of one store.
 const CYCLES: u64 = 125;
