@@ -1,5 +1,5 @@
 //! Entries of others that went bad on a relay's disk: missing there, fetched again, passed on.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may")]
 
 mod mesh;
 mod shop;
