@@ -6,8 +6,9 @@ mod shop;
 mod wires;
 
 use pos_core::ids::DeviceId;
-use replica::core::{Entry, Lane};
-use replica::storage::{FrameKind, Reads, Scanned, Stream};
+use replica::core::{CommandError, Entry, IngestError, Lane};
+use replica::node::Node;
+use replica::storage::{FrameKind, Reads, Scanned, Storage, Stream};
 
 use mesh::{carry, held_entries, offer, sell, store};
 use shop::Till;
@@ -113,4 +114,58 @@ fn two_that_each_lack_what_the_other_has_of_a_third_come_to_the_same() {
         assert_eq!((world.sales(0), world.sales(1)), (6, 6), "{beyond} beyond");
         world.agreed();
     }
+}
+
+/// Till 1 has sold, till 2 holds all of it, and an entry of one of its carts has gone bad there.
+fn holding_a_bad_line() -> (Vec<Till>, Vec<Vec<u8>>) {
+    let mut tills = store();
+    for n in 0..3 {
+        sell(&mut tills[0], 20 + n, 1);
+    }
+    let author = tills[0].replica().device();
+    let feeds = held_entries(&tills[0]);
+    let floor = feeds.iter().find(|(feed, _)| feed.device == author && feed.lane == Lane::Floor);
+    let floor = floor.unwrap().1.clone();
+    assert!(floor.len() > 5);
+    let (first, rest) = tills.split_at_mut(1);
+    carry(&first[0], &mut rest[0]);
+    let bad = Entry::decode(&floor[3]).unwrap().id();
+    rot(&tills[1], |entry| entry.id() == bad);
+    (tills, floor)
+}
+
+/// Found by the simulator (docs/reliability-log.md): the copy was stored, and all that follows it
+/// once more, so that the tills never agreed again.
+#[test]
+fn an_entry_that_went_bad_and_is_offered_again_is_not_counted_beside_itself() {
+    let (mut tills, floor) = holding_a_bad_line();
+    let author = tills[0].replica().device();
+    let window: Vec<&[u8]> = floor[3..].iter().map(Vec::as_slice).collect();
+    let refused = tills[1].ingest(shop::at(900), &window);
+    assert!(matches!(refused, Err(IngestError::Refused(CommandError::Rebuilding { .. }))));
+    mesh::settle(&mut tills[1]);
+    let taken = tills[1].ingest(shop::at(901), &window).unwrap();
+    assert_eq!((taken.new, taken.known), (1, floor.len() - 4));
+    let held = |till: &Till| till.replica().held_of(author);
+    assert_eq!(held(&tills[1]), held(&tills[0]));
+}
+
+#[test]
+fn copies_of_entries_that_lie_in_the_journal_are_counted_once() {
+    let (mut tills, floor) = holding_a_bad_line();
+    let author = tills[0].replica().device();
+    let held = tills[0].replica().held_of(author);
+    let disk = tills[1].storage_mut();
+    // As an earlier version left it: the good copy, and all that follows it once more.
+    for bytes in &floor[3..] {
+        let ordinal = disk.next_ordinal(Stream::Others);
+        disk.append(Stream::Others, ordinal, FrameKind::Entry, bytes).unwrap();
+    }
+    disk.flush(Stream::Others).unwrap();
+    let disk = tills.remove(1).into_storage();
+    let mut again = Node::start(shop::identity(2, 9), disk).unwrap();
+    again.storage_mut().break_map("broken");
+    again.recover_map(shop::at(1_000));
+    mesh::settle(&mut again);
+    assert_eq!(again.replica().held_of(author), held);
 }

@@ -124,7 +124,10 @@ impl World {
     /// What a till that stands at a counter knows of its own disk.
     fn check_own_disks(&mut self, core: &[usize]) {
         for &site in core {
-            let Some(one) = self.sites.get_mut(site).filter(|one| !one.is_rotten) else { continue };
+            let Some(one) = self.sites.get_mut(site) else { continue };
+            if one.is_rotten || one.is_half_written {
+                continue;
+            }
             let Some(Running { node, .. }) = one.running_mut() else { continue };
             let report = node.query(|replica, disk| verify(replica, disk, &mut |_, _| {}));
             let audit = node.query(|replica, disk| replica.audit_stock(disk));
@@ -332,7 +335,11 @@ impl World {
                     let shown = shown.expected_cash.minor();
                     wrong.push(format!("shift {shift}: {shown} in the drawer, not {expected}"));
                 }
-                (Some(_), Err(error)) => wrong.push(format!("shift {shift}: {error}")),
+                (Some(_), Err(error)) => {
+                    let seen = self.witness.seen.get(&shift);
+                    let seen = seen.map(|seen| (seen.site, seen.at, seen.stored_on, &seen.place));
+                    wrong.push(format!("shift {shift}, {seen:?}: {error}"));
+                }
                 _ => {}
             }
         }

@@ -292,6 +292,7 @@ impl World {
             revoked: false,
             is_copy: true,
             is_rotten: one.is_rotten,
+            is_half_written: one.is_half_written,
             failed_starts: 0,
             starts: 0,
             restarting: false,

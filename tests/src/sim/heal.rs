@@ -203,18 +203,29 @@ impl World {
         let mut lines = vec!["the tills do not agree after all has healed".to_owned()];
         for &site in core {
             let held = self.held(site);
+            let device = self.sites.get(site).map_or_else(String::new, |one| short(one.device));
             let rows = self.sites.get(site).and_then(|one| one.running()).map(|running| {
                 let held = running.node.replica().held_by_device();
+                let feeds = running.node.replica().feeds();
                 let rows = held.iter().map(|(device, held)| {
-                    let device: String = device.to_string().chars().take(4).collect();
-                    format!("{device}:{}", held.entries)
+                    let of_device = feeds.iter().filter(|(feed, _)| feed.device == *device);
+                    let missing: Vec<u64> = of_device
+                        .flat_map(|(_, state)| state.missing.iter().map(|(seq, _)| *seq))
+                        .collect();
+                    format!("{}:{} without {missing:?}", short(*device), held.entries)
                 });
                 let peers = running.engine.peers().count();
                 format!("{} peers, {}", peers, rows.collect::<Vec<_>>().join(" "))
             });
             let held = held.map_or_else(|| "none".to_owned(), |held| held.to_string());
-            lines.push(format!("till {site}: held {held}, {}", rows.unwrap_or_default()));
+            let rows = rows.unwrap_or_default();
+            lines.push(format!("till {site} ({device}): held {held}, {rows}"));
         }
         lines.join("; ")
     }
+}
+
+/// The first digits of a device's key.
+fn short(device: DeviceId) -> String {
+    device.to_string().chars().take(4).collect()
 }

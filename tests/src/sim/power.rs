@@ -1,5 +1,6 @@
 //! Tills that lose their power, and start again.
 
+use replica::journal::faults::Op;
 use replica::memory::{Crash, Keep, MemoryStorage};
 use replica::node::Node;
 use replica::sync::Engine;
@@ -52,6 +53,7 @@ impl World {
             self.witness.stopped(site, now);
         }
         let mut disk = node.into_storage();
+        let half_written = disk.faults().met() == Some(Op::Write);
         disk.faults().clear();
         let files = disk.disk().clone();
         if disk.crash(crash).is_err() {
@@ -66,6 +68,7 @@ impl World {
             }
         }
         if let Some(one) = self.sites.get_mut(site) {
+            one.is_half_written |= half_written;
             one.power = Power::Off(Box::new(disk));
         }
         self.note(format_args!("till {site} {why}, {:?}", crash.files));

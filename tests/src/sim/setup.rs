@@ -64,6 +64,7 @@ impl World {
             revoked: false,
             is_copy: false,
             is_rotten: false,
+            is_half_written: false,
             failed_starts: 0,
             starts: 0,
             restarting: false,

@@ -55,6 +55,8 @@ pub(super) struct Site {
     pub(super) is_copy: bool,
     /// Its disk has altered what was written.
     pub(super) is_rotten: bool,
+    /// A write failed before all of it was done: what it left may look like a whole frame gone bad.
+    pub(super) is_half_written: bool,
     /// Starts that failed in a row.
     pub(super) failed_starts: u32,
     /// How often it was started: tells events of an earlier run of the program.

@@ -302,8 +302,9 @@ impl World {
             }
             Alarm::Damaged(damage) => {
                 self.note(format_args!("till {site} meets damage: {}", damage.reason));
-                let rotten = self.sites.get(site).is_some_and(|one| one.is_rotten);
-                if !rotten {
+                let explained =
+                    self.sites.get(site).is_some_and(|one| one.is_rotten || one.is_half_written);
+                if !explained {
                     let what = format!("till {site}: {}: {}", damage.place, damage.reason);
                     self.witness.complain("no damage without a cause", what);
                 }
