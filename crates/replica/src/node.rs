@@ -8,7 +8,7 @@ use crate::core::{
     Alarm, Command, CommandError, CommandId, Effect, FeedId, Identity, IngestError, Ingested,
     Input, Moment, Outcome, Replica,
 };
-use crate::simulation::{self, Canary};
+use crate::simulation::{self, Canary, Mark};
 use crate::storage::{Damage, Storage, StorageError};
 
 /// A replica and its disk. Every method runs until the disk has done what the core asked for.
@@ -111,10 +111,20 @@ impl<S: Storage> Node<S> {
     pub fn ingest(&mut self, at: Moment, window: &[&[u8]]) -> Result<Ingested, IngestError> {
         let mut all = Ingested::default();
         let mut left = window;
+        let lengths: Vec<usize> = window.iter().map(|entry| entry.len()).collect();
+        if self.replica.stopped().is_none() && !self.storage.has_room_for_others(&lengths) {
+            simulation::reach(Mark::NoRoomForOthers);
+            let reason = "no room for entries of other tills".to_owned();
+            return Err(StorageError::Full(reason).into());
+        }
         loop {
             let result = self.replica.ingest(&self.storage, left);
             self.run_effects_at(at);
             let part = result?;
+            // Whoever hears that it was taken in holds it to be stored here.
+            if let Some(reason) = self.replica.stopped() {
+                return Err(CommandError::Stopped(reason.to_owned()).into());
+            }
             all.new += part.new;
             all.known += part.known;
             all.taken += part.taken;

@@ -71,8 +71,9 @@ impl World {
         let running = |site: usize| self.sites.get(site).and_then(Site::running);
         let by = core.iter().copied().find(|site| running(*site).is_some_and(knows));
         let Some(by) = by else { return };
-        let Some(members) = running(by).map(|one| one.node.replica().roster().members().clone())
-        else {
+        self.pair_again(core, by);
+        let members = self.sites.get(by).and_then(Site::running);
+        let Some(members) = members.map(|one| one.node.replica().roster().members().clone()) else {
             return;
         };
         let lost: Vec<(usize, DeviceId, RegisterId)> = core
@@ -97,6 +98,24 @@ impl World {
                 self.sight("let in again by the recovery phrase");
                 self.dial_all(site);
             }
+        }
+    }
+
+    /// A till that has heard of nobody yet, and whose manager's till is gone, is paired with another.
+    fn pair_again(&mut self, core: &[usize], by: usize) {
+        let there: BTreeSet<DeviceId> =
+            core.iter().filter_map(|site| self.sites.get(*site)).map(|one| one.device).collect();
+        let Some(with) = self.sites.get(by).map(|one| one.device) else { return };
+        for &site in core {
+            let Some(one) = self.sites.get_mut(site) else { continue };
+            let knows_nobody =
+                one.running().is_some_and(|running| running.node.replica().roster().is_empty());
+            if !knows_nobody || !one.trusted.is_disjoint(&there) {
+                continue;
+            }
+            one.trusted.insert(with);
+            self.sight("paired again, its manager's till was lost");
+            self.crash(site, Crash::KILL, "is paired again");
         }
     }
 
