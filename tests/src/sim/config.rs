@@ -116,7 +116,7 @@ impl Config {
     /// What a seed draws.
     pub fn draw(seed: u64) -> Self {
         let mut draw = Prng::new(seed).child("config");
-        let large = draw.chance(1, 20);
+        let large = draw.chance(1, 60);
         let small = 1 + draw.below(5) + draw.below(5);
         let tills = if large { 12 + draw.below(13) } else { small };
         let minutes = 15 + draw.waiting(60).min(400);

@@ -234,7 +234,10 @@ impl World {
                     format!("{}:{} without {missing:?}", short(*device), held.entries)
                 });
                 let peers = running.engine.peers().count();
-                format!("{} peers, {}", peers, rows.collect::<Vec<_>>().join(" "))
+                let members = running.node.replica().roster().members().iter();
+                let members: Vec<String> = members.map(|device| short(*device)).collect();
+                let rows = rows.collect::<Vec<_>>().join(" ");
+                format!("{peers} peers, members {}, {rows}", members.join(" "))
             });
             let held = held.map_or_else(|| "none".to_owned(), |held| held.to_string());
             let rows = rows.unwrap_or_default();

@@ -213,7 +213,10 @@ impl Engine {
                 self.send_digest(node, conn, now);
             }
         }
-        self.choose(node, now);
+        let patience_ends = self.chosen_ms.saturating_add(limits::SOURCE_PATIENCE_MS) <= now;
+        if patience_ends || !self.dropped.is_empty() {
+            self.choose(node, now);
+        }
         self.pump(node);
         self.resume(node);
     }
