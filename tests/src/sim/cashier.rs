@@ -2,7 +2,9 @@
 //! the terminal sends, in the order it sends them.
 
 use pos_core::cart::{CartCommand, CartStatus, CartView, Direction, ItemRef};
-use pos_core::ids::{CartId, CustomerId, IdempotencyKey, OperatorId, RecordId, RegisterId};
+use pos_core::ids::{
+    CartId, CustomerId, IdempotencyKey, LineId, OperatorId, RecordId, RegisterId,
+};
 use pos_core::quantity::Quantity;
 use replica::core::{Command, CommandError, Lane, Moment, Outcome, Replica};
 use replica::memory::MemoryStorage;
@@ -455,26 +457,48 @@ impl Cashier {
         }
     }
 
-    fn void(&mut self, desk: &mut Desk<'_>, cart: CartId) {
+    /// The cart in hand.
+    pub(super) fn cart_in_hand(&self) -> Option<CartId> {
+        self.basket.as_ref().map(|basket| basket.cart)
+    }
+
+    /// Takes the first line of somebody else's cart off, if it is to be seen here; says whether.
+    pub(super) fn void_first(&mut self, desk: &mut Desk<'_>, cart: CartId) -> bool {
+        let Some(view) = desk.cart(cart) else { return false };
+        let Some(line) = view.live_lines().next().map(|line| line.id) else { return false };
+        self.edit(desk, cart, CartCommand::VoidLine { line }, "reaches across and voids in")
+    }
+
+    /// Puts one more of the first line into a cart.
+    pub(super) fn raise_first(&mut self, desk: &mut Desk<'_>, cart: CartId) {
         let Some(view) = desk.cart(cart) else { return };
-        let lines: Vec<_> = view.live_lines().map(|line| line.id).collect();
-        let Some(&line) = self.draw.pick(&lines) else { return };
+        let Some(line) = view.live_lines().next() else { return };
+        let quantity = line.quantity.thousandths().saturating_add(1000);
+        let quantity = Quantity::from_thousandths(quantity);
+        let command = CartCommand::ChangeQuantity { line: line.id, quantity };
+        self.edit(desk, cart, command, "changes in");
+    }
+
+    fn random_line(&mut self, desk: &mut Desk<'_>, cart: CartId) -> Option<LineId> {
+        let view = desk.cart(cart)?;
+        let lines: Vec<LineId> = view.live_lines().map(|line| line.id).collect();
+        self.draw.pick(&lines).copied()
+    }
+
+    fn void(&mut self, desk: &mut Desk<'_>, cart: CartId) {
+        let Some(line) = self.random_line(desk, cart) else { return };
         self.edit(desk, cart, CartCommand::VoidLine { line }, "voids in");
     }
 
     fn requantify(&mut self, desk: &mut Desk<'_>, cart: CartId) {
-        let Some(view) = desk.cart(cart) else { return };
-        let lines: Vec<_> = view.live_lines().map(|line| line.id).collect();
-        let Some(&line) = self.draw.pick(&lines) else { return };
+        let Some(line) = self.random_line(desk, cart) else { return };
         let units = i64::try_from(self.draw.between(1, 5)).unwrap_or(1);
         let quantity = Quantity::from_thousandths(1000 * units);
         self.edit(desk, cart, CartCommand::ChangeQuantity { line, quantity }, "changes in");
     }
 
     fn discount(&mut self, desk: &mut Desk<'_>, cart: CartId) {
-        let Some(view) = desk.cart(cart) else { return };
-        let lines: Vec<_> = view.live_lines().map(|line| line.id).collect();
-        let Some(&line) = self.draw.pick(&lines) else { return };
+        let Some(line) = self.random_line(desk, cart) else { return };
         let basis_points = u16::try_from(self.draw.below(3_000)).unwrap_or(0);
         self.edit(desk, cart, CartCommand::DiscountLine { line, basis_points }, "discounts in");
     }

@@ -54,6 +54,13 @@ fn signature_at(entry: &[u8]) -> Option<usize> {
     Some(4 + usize::try_from(length).ok()?)
 }
 
+/// Where the wall clock of an entry stands: behind the id of the one before it and the Lamport time.
+fn wall_at(entry: &[u8]) -> Option<usize> {
+    let previous = Entry::decode(entry).ok()?.header().previous;
+    let at = entry.windows(32).position(|bytes| bytes == previous.as_bytes())?;
+    Some(at + 32 + 8)
+}
+
 /// The same entry with its first body left out.
 fn blanked(entry: &[u8]) -> Option<Vec<u8>> {
     let bodies = signature_at(entry)? + 64;
@@ -103,7 +110,7 @@ impl World {
         robbed: usize,
         secret: [u8; 32],
     ) -> Vec<(Class, Vec<u8>)> {
-        let what = self.draws.hostile.below(15);
+        let what = self.draws.hostile.below(16);
         let draw = &mut self.draws.hostile;
         let Some(node) = self.sites.get(robbed).and_then(Site::running).map(|one| &one.node) else {
             return Vec::new();
@@ -184,6 +191,16 @@ impl World {
                     let entry = signed(store, secret, nonce, heads.clone(), last_word(name));
                     frames.push((Class::Live, window(vec![entry])));
                 }
+            }
+            14 => {
+                // In front of one that is well signed, what its author never wrote.
+                let altered = |entry: &Vec<u8>| flipped(entry, wall_at(entry).unwrap_or(0));
+                let pair = run.get(..2).unwrap_or(&run);
+                let mut pair = pair.to_vec();
+                if let Some(first) = pair.first_mut() {
+                    *first = altered(first);
+                }
+                frames.push((Class::Bulk, window(pair)));
             }
             _ => {
                 let other = StoreId::from_bytes(draw.bytes());

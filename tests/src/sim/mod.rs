@@ -11,6 +11,7 @@
 mod arithmetic;
 mod cashier;
 mod check;
+mod clash;
 mod clock;
 mod config;
 mod faults;

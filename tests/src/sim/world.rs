@@ -9,7 +9,7 @@ use replica::memory::Keep;
 use replica::recovery::RecoveryPhrase;
 use replica::sync::{Class, ConnId, Output};
 
-use super::cashier::Desk;
+use super::cashier::{Cashier, Desk};
 use super::config::{Config, Fault};
 use super::limits::{EVENTS_MAX, POWER_CUT_BEHIND_SALES, QUEUED_BYTES_MAX};
 use super::network::{Network, Place, Sent};
@@ -363,22 +363,34 @@ impl World {
         self.with(site, |running, at| running.node.rebuild_step(at));
     }
 
-    fn step(&mut self, site: usize) {
+    /// Lets the cashier of a till that is on do something, and notes it.
+    pub(super) fn at_desk<T>(
+        &mut self,
+        site: usize,
+        act: impl FnOnce(&mut Cashier, &mut Desk<'_>) -> T,
+    ) -> Option<(T, String)> {
         let now = self.now;
-        let Some(one) = self.sites.get_mut(site) else { return };
+        let one = self.sites.get_mut(site)?;
         let at = one.moment(now);
         let (witness, shop) = (&mut self.witness, &self.shop);
-        let pause = match &mut one.power {
-            Power::On(running) => {
-                let running = running.as_mut();
-                one.cashier.step(&mut Desk { running, at, now, site, witness, shop })
-            }
-            Power::Off(_) => 15_000,
-            Power::Gone => return,
-        };
+        let Power::On(running) = &mut one.power else { return None };
+        let running = running.as_mut();
+        let done = act(&mut one.cashier, &mut Desk { running, at, now, site, witness, shop });
         let did = core::mem::take(&mut one.cashier.did);
         if !did.is_empty() {
             self.note(format_args!("till {site} {did}"));
+        }
+        Some((done, did))
+    }
+
+    fn step(&mut self, site: usize) {
+        if self.sites.get(site).is_none_or(|one| matches!(one.power, Power::Gone)) {
+            return;
+        }
+        let stepped = self.at_desk(site, Cashier::step);
+        let (pause, did) = stepped.unwrap_or((15_000, String::new()));
+        if did.starts_with("adds to") {
+            self.clash(site);
         }
         // The power likes to fail right behind an answer, before the till does anything else.
         let sold = did.starts_with("paid") && self.config.has(Fault::PowerCuts) && !self.healed;
