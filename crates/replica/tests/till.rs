@@ -2,7 +2,8 @@
 
 mod shop;
 
-use pos_core::ids::{IdempotencyKey, StoreId};
+use pos_core::cart::CartCommand;
+use pos_core::ids::{IdempotencyKey, LineId, StoreId};
 use pos_core::product::Sku;
 use pos_core::quantity::Quantity;
 use pos_core::refund::RefundLine;
@@ -41,6 +42,24 @@ fn nothing_is_due_before_the_flush_that_it_waits_for() {
     till.tick(at(ms + limits::FLOOR_FLUSH_MS));
     assert!(till.replica().all_flushed());
     assert!(till.replica().poll_timeout().is_none_or(|due| due > ms + limits::FLOOR_FLUSH_MS));
+}
+
+/// Found by the simulator (docs/reliability-log.md): it was counted as held and never passed on.
+#[test]
+fn what_opens_a_life_reaches_the_disk_though_the_command_behind_it_is_refused() {
+    let mut till = founded(1);
+    let cart = open_cart(&mut till, 10);
+    till.tick(at(11 + limits::FLOOR_FLUSH_MS));
+    let mut till = Node::start(identity(1, 2), till.into_storage()).unwrap();
+    let command = CartCommand::VoidLine { line: LineId::from_bytes([0; 16]) };
+    let refused = till.execute(at(14), Command::EditCart { cart, command });
+    assert!(matches!(refused, Err(CommandError::Cart(_))), "{refused:?}");
+    assert!(!till.replica().all_flushed(), "the life was opened");
+    let due = till.replica().poll_timeout().unwrap();
+    assert!(due <= 14 + limits::FLOOR_FLUSH_MS, "{due}");
+    till.tick(at(due));
+    assert!(till.replica().all_flushed());
+    assert!(till.replica().poll_timeout().is_none_or(|next| next > due));
 }
 
 #[test]

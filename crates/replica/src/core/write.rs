@@ -133,6 +133,8 @@ impl Replica {
         self.begin_life(life);
         self.append_under(reads, at, life, Lane::Ledger, Vec::new(), vec![op])?;
         self.write_resume();
+        // The command that asked for it may be refused, and flush nothing.
+        self.flush_floor_soon(at);
         Ok(life)
     }
 
@@ -150,6 +152,12 @@ impl Replica {
         if let Some((seq, head)) = head {
             self.ends.insert(Lane::Floor, FeedEnd { seq, head });
         }
+    }
+
+    /// Has what waits for no command flushed in a moment: the floor, and what opened this life.
+    fn flush_floor_soon(&mut self, at: Moment) {
+        let due = at.monotonic_ms.saturating_add(limits::FLOOR_FLUSH_MS);
+        self.floor_due_ms.get_or_insert(due);
     }
 
     fn begin_life(&mut self, life: Incarnation) {
@@ -182,8 +190,7 @@ impl Replica {
         self.writing = false;
         folded?;
         if lane == Lane::Floor {
-            let due = at.monotonic_ms.saturating_add(limits::FLOOR_FLUSH_MS);
-            self.floor_due_ms.get_or_insert(due);
+            self.flush_floor_soon(at);
         }
         self.write_resume_if_due();
         Ok((entry.id(), ordinal))
@@ -278,7 +285,7 @@ impl Replica {
     /// map follow once all streams are.
     pub(super) fn confirm(&mut self, stream: Stream, upto: Ordinal) {
         self.flushed.insert(stream, upto);
-        if stream == Stream::OwnFloor && self.appended.get(&stream) == Some(&upto) {
+        if stream == Stream::OwnFloor && self.appended.get(&stream).copied().unwrap_or(0) == upto {
             self.floor_due_ms = None;
         }
         let (durable, waiting): (VecDeque<Waiting>, VecDeque<Waiting>) =
