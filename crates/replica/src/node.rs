@@ -136,8 +136,8 @@ impl<S: Storage> Node<S> {
     }
 
     /// A frame that the index names cannot be read any more: see [`Replica::meet_damage`].
-    pub fn meet_damage(&mut self, damage: &Damage) {
-        self.replica.meet_damage(damage);
+    pub fn meet_damage(&mut self, damage: &Damage, elsewhere: bool) {
+        self.replica.meet_damage(damage, elsewhere);
         self.run_effects();
     }
 

@@ -15,9 +15,13 @@ use shop::Till;
 use wires::World;
 
 /// Alters the last of the entries of others that a till holds and `which` is true of.
-fn rot(till: &Till, mut which: impl FnMut(&Entry) -> bool) {
+fn rot(till: &Till, which: impl FnMut(&Entry) -> bool) {
+    rot_in(till, Stream::Others, which);
+}
+
+fn rot_in(till: &Till, stream: Stream, mut which: impl FnMut(&Entry) -> bool) {
     let disk = till.storage();
-    let frames = disk.scan(Stream::Others, 0, 1 << 20).unwrap();
+    let frames = disk.scan(stream, 0, 1 << 20).unwrap();
     let found = frames.into_iter().filter_map(|item| match item {
         Scanned::Frame(frame) if frame.kind == FrameKind::Entry => {
             let entry = Entry::decode(&frame.payload).ok()?;
@@ -25,7 +29,7 @@ fn rot(till: &Till, mut which: impl FnMut(&Entry) -> bool) {
         }
         Scanned::Frame(_) | Scanned::Damaged(_) => None,
     });
-    let place = disk.place_of(Stream::Others, found.last().unwrap()).unwrap();
+    let place = disk.place_of(stream, found.last().unwrap()).unwrap();
     assert!(disk.disk().flip_bit(&place.file, place.offset + place.bytes / 2, 3));
 }
 
@@ -168,4 +172,68 @@ fn copies_of_entries_that_lie_in_the_journal_are_counted_once() {
     again.recover_map(shop::at(1_000));
     mesh::settle(&mut again);
     assert_eq!(again.replica().held_of(author), held);
+}
+
+/// Till 1 has sold six times; till 3 has all of it and till 2 the first `known` entries of sales.
+fn sold_and_known_in_part(known: usize) -> (Vec<Till>, Vec<Vec<u8>>) {
+    let mut tills = store();
+    for n in 0..6 {
+        sell(&mut tills[0], 20 + n, 1);
+    }
+    let author = tills[0].replica().device();
+    let feeds = held_entries(&tills[0]);
+    let ledger = feeds.iter().find(|(feed, _)| feed.device == author && feed.lane == Lane::Ledger);
+    let ledger = ledger.unwrap().1.clone();
+    let (first, rest) = tills.split_at_mut(1);
+    carry(&first[0], &mut rest[1]);
+    offer(&mut rest[0], &ledger[..known]);
+    (tills, ledger)
+}
+
+/// Found by the simulator (docs/reliability-log.md): whoever could reach the author alone waited
+/// for ever for what had gone bad there.
+#[test]
+fn what_went_bad_where_it_was_written_comes_back_from_who_has_it_and_goes_on() {
+    let (tills, ledger) = sold_and_known_in_part(1);
+    let bad = Entry::decode(&ledger[ledger.len() - 4]).unwrap().id();
+    let mut world = World::new(tills, 8);
+    world.connect(0, 2);
+    world.run(10_000);
+    rot_in(&world.peers[0].till, Stream::OwnLedger, |entry| entry.id() == bad);
+    world.connect(0, 1);
+    world.run(40_000);
+    assert_eq!((world.sales(0), world.sales(1)), (6, 6));
+    world.agreed();
+}
+
+#[test]
+fn what_only_its_author_had_stays_in_its_books_when_it_goes_bad() {
+    let (tills, ledger) = sold_and_known_in_part(1);
+    let bad = Entry::decode(&ledger[ledger.len() - 4]).unwrap().id();
+    let mut world = World::new(tills, 9);
+    rot_in(&world.peers[0].till, Stream::OwnLedger, |entry| entry.id() == bad);
+    world.connect(0, 1);
+    world.run(40_000);
+    assert_eq!(world.sales(0), 6);
+    assert!(world.sales(1) < 6);
+}
+
+/// Found by the simulator: the first one was asked again and again, and the other one never.
+#[test]
+fn who_has_nothing_new_does_not_keep_another_one_from_being_asked() {
+    let (mut tills, ledger) = sold_and_known_in_part(4);
+    // The counters that tell of its sales are out.
+    tills[0].tick(shop::at(500_000));
+    tills[0].tick(shop::at(500_100));
+    let bad = Entry::decode(&ledger[ledger.len() - 4]).unwrap().id();
+    rot_in(&tills[0], Stream::OwnLedger, |entry| entry.id() == bad);
+    tills[0].storage_mut().break_map("broken");
+    tills[0].recover_map(shop::at(1_000));
+    mesh::settle(&mut tills[0]);
+    let mut world = World::new(tills, 10);
+    world.connect(0, 1);
+    world.connect(0, 2);
+    world.run(60_000);
+    assert_eq!((world.sales(0), world.sales(1)), (6, 6));
+    world.agreed();
 }

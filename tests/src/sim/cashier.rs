@@ -2,9 +2,7 @@
 //! the terminal sends, in the order it sends them.
 
 use pos_core::cart::{CartCommand, CartStatus, CartView, Direction, ItemRef};
-use pos_core::ids::{
-    CartId, CustomerId, IdempotencyKey, LineId, OperatorId, RecordId, RegisterId,
-};
+use pos_core::ids::{CartId, CustomerId, IdempotencyKey, LineId, OperatorId, RecordId, RegisterId};
 use pos_core::quantity::Quantity;
 use replica::core::{Command, CommandError, Lane, Moment, Outcome, Replica};
 use replica::memory::MemoryStorage;

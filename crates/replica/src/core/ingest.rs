@@ -141,7 +141,7 @@ impl Replica {
                 Looked::Unreadable(damage) => {
                     // It is counted in already, so it may not come in once more beside itself: it
                     // has to count as missing first.
-                    self.meet_damage(&damage);
+                    self.meet_damage(&damage, true);
                     if let Some((done, total)) = self.rebuilding() {
                         if result.new > 0 {
                             self.effect(Effect::Flush(Stream::Others));

@@ -117,7 +117,7 @@ pub struct Replica {
     pub(super) rebuild: Option<Rebuild>,
     pub(super) damage: BTreeSet<crate::storage::Damage>,
     /// Frames of others that were found unreadable when a peer wanted them.
-    pub(super) unreadable: BTreeSet<Ordinal>,
+    pub(super) unreadable: BTreeSet<(Stream, Ordinal)>,
     pub(super) room: Room,
     pub(super) stopped: Option<String>,
     pub(super) effects: VecDeque<Effect>,

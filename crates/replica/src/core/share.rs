@@ -122,13 +122,14 @@ impl Replica {
         Ok(gathered.into_run(feed, next))
     }
 
-    /// A frame that the index names cannot be read any more. What it held of another device counts
-    /// as missing once all is folded again, and is then fetched from whoever has it: until then this
-    /// device would say that it holds what it cannot pass on. Done once for each frame.
-    pub fn meet_damage(&mut self, damage: &Damage) {
-        let others = damage.stream == Stream::Others;
+    /// A frame that the index names cannot be read any more. What it held counts as missing once all
+    /// is folded again, and is then fetched from whoever has it: until then this device would say
+    /// that it holds what it cannot pass on. Done once for each frame. What this device wrote itself
+    /// stays in its books unless it is known to be `elsewhere`.
+    pub fn meet_damage(&mut self, damage: &Damage, elsewhere: bool) {
+        let replaceable = elsewhere || damage.stream == Stream::Others;
         let busy = self.rebuild.is_some() || self.stopped.is_some();
-        if others && !busy && self.unreadable.insert(damage.first) {
+        if replaceable && !busy && self.unreadable.insert((damage.stream, damage.first)) {
             self.begin_rebuild("an entry on the disk cannot be read any more".to_owned());
         }
     }

@@ -104,6 +104,8 @@ pub struct Engine {
     pub(super) sources: BTreeMap<DeviceId, Asked>,
     /// Who was asked besides, once, for what the source does not have.
     pub(super) repairs: BTreeMap<DeviceId, Asked>,
+    /// Who was asked last for what the source does not have.
+    pub(super) helped_last: BTreeMap<DeviceId, ConnId>,
     /// Devices whose entries could not be taken in for a reason of our own.
     pub(super) dropped: BTreeSet<DeviceId>,
     pub(super) progress: BTreeMap<DeviceId, Progress>,
@@ -129,6 +131,7 @@ impl Engine {
             sessions: BTreeMap::new(),
             sources: BTreeMap::new(),
             repairs: BTreeMap::new(),
+            helped_last: BTreeMap::new(),
             dropped: BTreeSet::new(),
             progress: BTreeMap::new(),
             stored: BTreeMap::new(),

@@ -177,6 +177,7 @@ impl Engine {
 
     /// Sends the next window of a feed; says whether another one may follow.
     fn send_window<S: Storage>(&mut self, node: &mut Node<S>, conn: ConnId, feed: FeedId) -> bool {
+        let elsewhere = self.sessions.values().any(|session| session.agrees);
         let Some(session) = self.sessions.get_mut(&conn) else { return false };
         let left = limits::UNACKNOWLEDGED_BYTES_MAX.saturating_sub(session.in_flight_bytes());
         let Some(serving) = session.serving.get_mut(&feed.device) else { return false };
@@ -192,7 +193,7 @@ impl Engine {
             _ => node.query(|replica, reads| replica.run_from(reads, feed, cursor, bytes)),
         };
         if let Err(StorageError::Damaged(damage)) = &run {
-            node.meet_damage(damage);
+            node.meet_damage(damage, elsewhere);
         }
         let reached = node.replica().feed_state(&feed).map_or(0, FeedState::reached);
         let Ok(Some(run)) = run else {

@@ -22,6 +22,8 @@ pub(super) struct Session {
     pub(super) software: String,
     /// What it holds of each device, where that was another thing than we hold when it said so.
     pub(super) theirs: BTreeMap<DeviceId, SummaryRow>,
+    /// Its last digest was ours: it holds all that is held here.
+    pub(super) agrees: bool,
     /// Its digest was another one, and it has not said yet what it holds.
     pub(super) awaits_summary: bool,
     /// Since when it holds more of a device than we do.
@@ -77,6 +79,7 @@ impl Session {
             ready: false,
             software: String::new(),
             theirs: BTreeMap::new(),
+            agrees: false,
             awaits_summary: false,
             ahead_since: BTreeMap::new(),
             serving: BTreeMap::new(),

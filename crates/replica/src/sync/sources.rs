@@ -64,11 +64,13 @@ impl Engine {
     ) {
         let Some(session) = self.sessions.get_mut(&conn) else { return };
         if node.replica().held_digest().to_bytes() == digest {
+            session.agrees = true;
             session.theirs.clear();
             session.ahead_since.clear();
             session.awaits_summary = false;
             return;
         }
+        session.agrees = false;
         session.awaits_summary = true;
         let all = node.replica().held_by_device();
         let row = |(device, held): (DeviceId, Held)| SummaryRow {
@@ -281,7 +283,7 @@ impl Engine {
 
     /// Asks those who have been ahead of the source for a while, once.
     fn repair<S: Storage>(&mut self, node: &mut Node<S>, now: u64) {
-        let mut ask = Vec::new();
+        let mut ahead: BTreeMap<DeviceId, Vec<ConnId>> = BTreeMap::new();
         for (conn, session) in &mut self.sessions {
             let theirs = &session.theirs;
             session.ahead_since.retain(|author, _| {
@@ -290,25 +292,40 @@ impl Engine {
             let patience = |(_, since): &(&DeviceId, &u64)| {
                 since.saturating_add(limits::SOURCE_PATIENCE_MS) <= now
             };
-            ask.extend(session.ahead_since.iter().filter(patience).map(|(of, _)| (*conn, *of)));
-        }
-        for (conn, author) in ask {
-            let stalled =
-                |asked: &Asked| asked.heard_ms.saturating_add(limits::WANT_STALLED_MS) <= now;
-            match self.sources.get(&author) {
-                Some(source) if source.conn == conn => {
-                    if stalled(source) {
-                        self.ask_again(node, conn, author, now);
-                    }
-                }
-                _ => {
-                    if self.repairs.get(&author).is_none_or(stalled) {
-                        self.repairs.insert(author, Asked { conn, heard_ms: now });
-                        self.ask(node, conn, author, false);
-                    }
-                }
+            for (author, _) in session.ahead_since.iter().filter(patience) {
+                ahead.entry(*author).or_default().push(*conn);
             }
         }
+        let stalled = |asked: &Asked| asked.heard_ms.saturating_add(limits::WANT_STALLED_MS) <= now;
+        for (author, conns) in ahead {
+            let source = self.sources.get(&author).copied();
+            let is_source = |conn: &ConnId| source.is_some_and(|source| source.conn == *conn);
+            if let Some(source) =
+                source.filter(|source| conns.contains(&source.conn) && stalled(source))
+            {
+                self.ask_again(node, source.conn, author, now);
+            }
+            let others: Vec<ConnId> = conns.into_iter().filter(|conn| !is_source(conn)).collect();
+            if self.repairs.get(&author).is_none_or(stalled)
+                && let Some(conn) = self.next_helper(author, &others)
+            {
+                self.repairs.insert(author, Asked { conn, heard_ms: now });
+                self.ask(node, conn, author, false);
+            }
+        }
+    }
+
+    /// Whom to ask next of those that may have more of a device: each in turn, for who was asked
+    /// last may have had nothing new and still hold something else.
+    fn next_helper(&mut self, author: DeviceId, conns: &[ConnId]) -> Option<ConnId> {
+        let last = self.helped_last.get(&author);
+        let next = conns.iter().find(|conn| last.is_some_and(|last| *conn > last));
+        let conn = *next.or(conns.first())?;
+        if self.helped_last.len() >= limits::SUMMARY_DEVICES_MAX {
+            self.helped_last.clear();
+        }
+        self.helped_last.insert(author, conn);
+        Some(conn)
     }
 
     /// A window of a device's entries was taken in.
