@@ -112,13 +112,13 @@ mod tests {
 
     #[test]
     fn currency_signs_are_where_the_standards_have_them() {
-        assert_eq!(CodePage::Pc437.byte('£'), Some(0x9c));
-        assert_eq!(CodePage::Pc437.byte('€'), None);
-        assert_eq!(CodePage::Pc858.byte('€'), Some(0xd5));
-        assert_eq!(CodePage::Wpc1252.byte('€'), Some(0x80));
-        assert_eq!(CodePage::Wpc1252.byte('£'), Some(0xa3));
-        assert_eq!(CodePage::Pc852.byte('Ł'), Some(0x9d));
-        assert_eq!(CodePage::Pc866.byte('Я'), Some(0x9f));
+        assert_eq!(Pc437.byte('£'), Some(0x9c));
+        assert_eq!(Pc437.byte('€'), None);
+        assert_eq!(Pc858.byte('€'), Some(0xd5));
+        assert_eq!(Wpc1252.byte('€'), Some(0x80));
+        assert_eq!(Wpc1252.byte('£'), Some(0xa3));
+        assert_eq!(Pc852.byte('Ł'), Some(0x9d));
+        assert_eq!(Pc866.byte('Я'), Some(0x9f));
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use ab_glyph::{Font, FontRef, FontVec, GlyphId, OutlinedGlyph, PxScale, ScaleFont, point};
 use thiserror::Error;
-use unicode_width::UnicodeWidthChar;
 
 use super::bitmap::Bitmap;
+use super::layout::{columns, width_of};
 
 const REGULAR: &[u8] = include_bytes!("../../fonts/DejaVuSansMono.ttf");
 const BOLD: &[u8] = include_bytes!("../../fonts/DejaVuSansMono-Bold.ttf");
@@ -55,14 +55,13 @@ impl Fonts {
         Ok(())
     }
 
-    /// Draws one line. A letter takes as many cells as [`UnicodeWidthChar`] says; one that no font has
+    /// Draws one line. A letter takes as many cells as Unicode says it is wide; one that no font has
     /// is a hollow box.
     pub fn line(&self, text: &str, cell: Cell, bold: bool) -> Bitmap {
-        let columns: usize = text.chars().map(columns).sum();
-        let mut line = Bitmap::new(columns * cell.width, cell.height);
+        let mut line = Bitmap::new(columns(text) * cell.width, cell.height);
         let mut left = 0_usize;
         for character in text.chars() {
-            let width = columns_of(character, cell);
+            let width = width_of(character) * cell.width;
             // A mark without a width of its own stands on the letter before it.
             let at = if width == 0 { left.saturating_sub(cell.width) } else { left };
             self.letter(&mut line, character, at, Cell { width, ..cell }, bold);
@@ -88,14 +87,6 @@ impl Fonts {
     }
 }
 
-/// Columns of a character on paper.
-fn columns(character: char) -> usize {
-    UnicodeWidthChar::width(character).unwrap_or(0)
-}
-
-fn columns_of(character: char, cell: Cell) -> usize {
-    columns(character) * cell.width
-}
 
 enum Drawn {
     Outline(OutlinedGlyph),

@@ -5,7 +5,7 @@ use pos_core::product::UnitOfMeasure;
 use pos_core::quantity::Quantity;
 use pos_core::receipt::{ReceiptDocument, ReceiptItem, ReceiptTender};
 use pos_core::transaction::TenderKind;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthChar;
 
 use super::bitmap::Bitmap;
 
@@ -188,7 +188,9 @@ impl Paper {
         self.elements.push(Element::Qr(document.witness().to_string()));
     }
 
-    pub(super) fn push(&mut self, text: String, style: Style) {
+    /// A name's control characters never get near a printer.
+    pub(super) fn push(&mut self, mut text: String, style: Style) {
+        text.retain(|character| !character.is_control());
         self.elements.push(Element::Line(Line { text, style }));
     }
 
@@ -205,22 +207,33 @@ impl Paper {
     pub(super) fn centred(&mut self, text: &str, style: Style) {
         let width = self.width / style.scale().0;
         for line in wrap(text, width) {
-            let before = width.saturating_sub(line.width()) / 2;
+            let before = width.saturating_sub(columns(&line)) / 2;
             self.push(format!("{}{line}", " ".repeat(before)), style);
         }
     }
 
     /// Left and right on one line; what is left wraps where the right leaves it no room.
     pub(super) fn pair(&mut self, left: &str, right: &str, style: Style) {
-        let room = self.width.saturating_sub(right.width().saturating_add(1));
+        let room = self.width.saturating_sub(columns(right).saturating_add(1));
         let mut lines = wrap(left, room.max(1));
         let last = lines.pop().unwrap_or_default();
         for line in lines {
             self.push(line, style);
         }
-        let gap = self.width.saturating_sub(last.width().saturating_add(right.width()));
+        let gap = self.width.saturating_sub(columns(&last).saturating_add(columns(right)));
         self.push(format!("{last}{}{right}", " ".repeat(gap)), style);
     }
+}
+
+/// Columns of a character on paper. Characters are printed one by one, so the width of a text is the sum
+/// of theirs, whatever they would join to on a screen.
+pub(super) fn width_of(character: char) -> usize {
+    UnicodeWidthChar::width(character).unwrap_or(0)
+}
+
+/// Columns of a text on paper.
+pub(super) fn columns(text: &str) -> usize {
+    text.chars().map(width_of).sum()
 }
 
 /// Keys of the tax table: A, B, C …
@@ -262,13 +275,13 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.trim_end().split_inclusive(' ') {
-        let fits = line.width().saturating_add(word.trim_end().width()) <= width;
+        let fits = columns(&line).saturating_add(columns(word.trim_end())) <= width;
         if !fits && !line.trim().is_empty() {
             lines.push(core::mem::take(&mut line).trim_end().to_owned());
         }
         for character in word.chars() {
-            let columns = UnicodeWidthChar::width(character).unwrap_or(0);
-            if line.width().saturating_add(columns) > width && character != ' ' {
+            let wide = width_of(character);
+            if columns(&line).saturating_add(wide) > width && character != ' ' {
                 lines.push(core::mem::take(&mut line).trim_end().to_owned());
             }
             line.push(character);
@@ -282,7 +295,7 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 fn cut(text: &str, width: usize) -> String {
     let mut used = 0_usize;
     let fits = |character: &char| {
-        used = used.saturating_add(UnicodeWidthChar::width(*character).unwrap_or(0));
+        used = used.saturating_add(width_of(*character));
         used <= width
     };
     text.chars().take_while(fits).collect()
@@ -290,5 +303,5 @@ fn cut(text: &str, width: usize) -> String {
 
 /// The text with blanks behind it up to `width` columns.
 fn pad(text: &str, width: usize) -> String {
-    format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
+    format!("{text}{}", " ".repeat(width.saturating_sub(columns(text))))
 }

@@ -24,7 +24,6 @@ pub use report::report_layout;
 pub use status::{Condition, Reply, ReplyReader, Request};
 
 use pos_core::receipt::{ReceiptDocument, ReportDocument};
-use unicode_width::UnicodeWidthStr;
 
 /// A receipt as plain text, `width` columns wide.
 pub fn text(document: &ReceiptDocument, width: usize) -> String {
@@ -45,7 +44,7 @@ fn lines(elements: &[Element]) -> String {
                 // It is laid out for columns twice as wide: stay in the middle.
                 let words = line_text.trim_start();
                 let indent = line_text.len() - words.len();
-                text.push_str(&" ".repeat(indent * 2 + words.width() / 2));
+                text.push_str(&" ".repeat(indent * 2 + layout::columns(words) / 2));
                 text.push_str(words);
             } else {
                 text.push_str(line_text);
@@ -56,5 +55,7 @@ fn lines(elements: &[Element]) -> String {
     text
 }
 
+#[cfg(all(test, feature = "virtual"))]
+mod laws;
 #[cfg(test)]
 mod tests;

@@ -167,5 +167,5 @@ impl Drop for PrintQueue {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "virtual"))]
 mod tests;
