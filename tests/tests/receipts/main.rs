@@ -135,3 +135,32 @@ fn a_receipt_of_200_lines_prints_whole_and_once_8_s_behind_while_the_till_sells_
         assert_eq!(queue.fate_of(key), Some(JobState::Printed));
     }
 }
+
+#[test]
+fn the_proof_of_the_disk_has_one_maker() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut makers = Vec::new();
+    let mut folders = vec![root.join("crates")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.ends_with("target") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|suffix| suffix == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let shipped = text.split("#[cfg(test)]").next().unwrap();
+                let name = path.strip_prefix(root).unwrap().display().to_string();
+                let implements = shipped.lines().any(|line| {
+                    line.starts_with("impl") && line.contains("Flushed for")
+                });
+                if implements && !name.ends_with("tests.rs") {
+                    makers.push(name);
+                }
+            }
+        }
+    }
+    makers.sort();
+    // The second is the trait's own, for references.
+    let expected = ["crates/pos-core/src/durability.rs", "crates/replica/src/core/durable.rs"];
+    assert_eq!(makers, expected);
+}
