@@ -31,9 +31,9 @@ pub const CONNECT_MAX: Duration = Duration::from_secs(5);
 pub const STATUS_MAX: Duration = Duration::from_secs(20);
 /// How long a printer may take no byte, or stay silent after the last one, while nothing is known to
 /// be wrong: 5,000 lines at 20 lines a second, on a printer that buffers all of them.
-pub const SILENCE_MAX: Duration = Duration::from_secs(300);
+pub const SILENCE_MAX: Duration = Duration::from_mins(5);
 /// How long a person has to change the paper or shut the cover in the middle of a receipt.
-pub const REPAIR_MAX: Duration = Duration::from_secs(900);
+pub const REPAIR_MAX: Duration = Duration::from_mins(15);
 /// How often a printer that is waited for is asked how it is.
 pub const POLL_EVERY: Duration = Duration::from_secs(2);
 /// The first pause before a printer that could not be reached is tried again; it doubles.
@@ -50,7 +50,7 @@ pub const READER_MESSAGE_BYTES_MAX: usize = 4_096;
 /// How long a card reader may take to accept a connection and to answer a question.
 pub const READER_ANSWER_MAX: Duration = Duration::from_secs(5);
 /// How long a customer has for card and code. Afterwards the reader is asked what became of it.
-pub const CUSTOMER_MAX: Duration = Duration::from_secs(120);
+pub const CUSTOMER_MAX: Duration = Duration::from_mins(2);
 /// Most payments the simulated reader remembers.
 pub const SIMULATED_CHARGES_MAX: usize = 10_000;
 /// Most bytes the virtual printer holds before it takes no more, as a real one does.

@@ -70,8 +70,8 @@ struct TcpConnection {
 }
 
 /// A socket refuses a timeout of zero.
-fn at_least(wait: Duration) -> Option<Duration> {
-    Some(wait.max(Duration::from_millis(1)))
+fn at_least(wait: Duration) -> Duration {
+    wait.max(Duration::from_millis(1))
 }
 
 /// Nothing within the time is no failure.
@@ -91,12 +91,12 @@ fn or_nothing(result: io::Result<usize>) -> io::Result<usize> {
 
 impl Connection for TcpConnection {
     fn write(&mut self, bytes: &[u8], wait: Duration) -> io::Result<usize> {
-        self.stream.set_write_timeout(at_least(wait))?;
+        self.stream.set_write_timeout(Some(at_least(wait)))?;
         or_nothing(self.stream.write(bytes))
     }
 
     fn read(&mut self, buffer: &mut [u8], wait: Duration) -> io::Result<usize> {
-        self.stream.set_read_timeout(at_least(wait))?;
+        self.stream.set_read_timeout(Some(at_least(wait)))?;
         match self.stream.read(buffer) {
             Ok(0) if !buffer.is_empty() => Err(ErrorKind::UnexpectedEof.into()),
             other => or_nothing(other),

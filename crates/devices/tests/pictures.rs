@@ -57,17 +57,26 @@ fn document() -> ReceiptDocument {
     ReceiptDocument {
         marks: vec![ReceiptMark::ThisTillOnly],
         store: "Café Łódź".to_owned(),
-        header: vec!["Marktstraße 12, 79098 Freiburg".to_owned(), "USt-IdNr. DE123456789".to_owned()],
+        header: vec![
+            "Marktstraße 12, 79098 Freiburg".to_owned(),
+            "USt-IdNr. DE123456789".to_owned(),
+        ],
         number: ReceiptNumber::new(register(), 123, &id),
         transaction: id,
         register: register(),
         operator: "anna".parse().unwrap(),
         label: String::new(),
         business_date: "2026-11-23".parse().unwrap(),
-        local_time: LocalTime { date: "23.11.2026".to_owned(), time: "14:05".to_owned() },
+        local_time: LocalTime { date: "2026-11-23".to_owned(), time: "14:05".to_owned() },
         items: vec![
             item("Espresso", 1000, UnitOfMeasure::Each, "2.60", 260),
-            item("Kaffeebohnen Äthiopien, gewaschen, hell geröstet", 348, UnitOfMeasure::Kilogram, "31.90", 1110),
+            item(
+                "Kaffeebohnen Äthiopien, gewaschen, hell geröstet",
+                348,
+                UnitOfMeasure::Kilogram,
+                "31.90",
+                1110,
+            ),
             discounted,
             bread,
             item("Žluťoučký čaj", 1000, UnitOfMeasure::Each, "4.20", 420),
@@ -80,7 +89,11 @@ fn document() -> ReceiptDocument {
         rounding: None,
         payable: eur(4280),
         tenders: vec![
-            ReceiptTender { kind: TenderKind::Card, amount: eur(2280), reference: Some("004217".to_owned()) },
+            ReceiptTender {
+                kind: TenderKind::Card,
+                amount: eur(2280),
+                reference: Some("004217".to_owned()),
+            },
             ReceiptTender { kind: TenderKind::Cash, amount: eur(5000), reference: None },
         ],
         change: Some(eur(3000)),
@@ -124,6 +137,9 @@ fn the_pictures_in_the_documents_are_what_we_print() {
             std::fs::write(place(name), &drawn).unwrap();
         }
         let kept = std::fs::read(place(name)).unwrap();
-        assert!(rows(&kept) == rows(&drawn), "{name} is not what is printed now: look, then update");
+        assert!(
+            rows(&kept) == rows(&drawn),
+            "{name} is not what is printed now: look, then update"
+        );
     }
 }

@@ -14,7 +14,7 @@ use devices::virtual_printer::{Faults, Setup, VirtualPrinter};
 use pos_core::receipt::ReceiptWitness;
 use shop::{Shop, receipt_of};
 
-const LONG: Duration = Duration::from_secs(120);
+const LONG: Duration = Duration::from_mins(2);
 
 /// The value, or the end of the test with the reason why it cannot be had here.
 macro_rules! or_skip {
@@ -99,7 +99,8 @@ fn a_receipt_of_200_lines_prints_whole_and_once_8_s_behind_while_the_till_sells_
     let options = QueueOptions::new(Profile::EPSON_80_MM, fonts());
     let queue = PrintQueue::open(folder.path(), cable, options).unwrap();
 
-    let names: Vec<String> = (1..=200).map(|line| format!("Article {line} of two hundred")).collect();
+    let names: Vec<String> =
+        (1..=200).map(|line| format!("Article {line} of two hundred")).collect();
     let wanted: Vec<_> = names.iter().map(|name| (name.as_str(), "1.00", 1)).collect();
     let mut shop = Shop::open();
     let long = shop.sell(&wanted, 20_000);
@@ -150,9 +151,9 @@ fn the_proof_of_the_disk_has_one_maker() {
                 let text = std::fs::read_to_string(&path).unwrap();
                 let shipped = text.split("#[cfg(test)]").next().unwrap();
                 let name = path.strip_prefix(root).unwrap().display().to_string();
-                let implements = shipped.lines().any(|line| {
-                    line.starts_with("impl") && line.contains("Flushed for")
-                });
+                let implements = shipped
+                    .lines()
+                    .any(|line| line.starts_with("impl") && line.contains("Flushed for"));
                 if implements && !name.ends_with("tests.rs") {
                     makers.push(name);
                 }

@@ -80,7 +80,7 @@ impl Shop {
 pub(crate) fn receipt_of(paid: &Durable<Completed>) -> ReceiptDocument {
     let Completed { id, transaction, .. } = paid.get();
     let recorded = Recorded { id: *id, record: transaction.clone() };
-    let time = LocalTime { date: "23.11.2026".to_owned(), time: "14:05".to_owned() };
+    let time = LocalTime { date: "2026-11-23".to_owned(), time: "14:05".to_owned() };
     receipt(&recorded, &settings(), time, ReceiptEdition::Original).unwrap()
 }
 

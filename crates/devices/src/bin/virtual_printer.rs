@@ -103,7 +103,7 @@ fn run(cli: &Cli) -> io::Result<()> {
 
 /// Saves every paper as it comes.
 fn save_all(printer: &VirtualPrinter, folder: &Path) -> io::Result<()> {
-    const LONG: Duration = Duration::from_secs(3600);
+    const LONG: Duration = Duration::from_hours(1);
     let mut saved = 0;
     loop {
         printer.wait_until(LONG, |papers, _| papers.len() > saved);
@@ -120,10 +120,12 @@ fn save(folder: &Path, name: &str, paper: &Printout) -> io::Result<()> {
     fs::write(&path, picture)?;
     let mut text = paper.text.join("\n");
     for code in &paper.barcodes {
-        text.push_str(&format!("\n[bar code] {code}"));
+        text.push_str("\n[bar code] ");
+        text.push_str(code);
     }
     for code in &paper.qr_codes {
-        text.push_str(&format!("\n[QR code] {}", String::from_utf8_lossy(code)));
+        text.push_str("\n[QR code] ");
+        text.push_str(&String::from_utf8_lossy(code));
     }
     text.push('\n');
     fs::write(folder.join(format!("{name}.txt")), text)?;

@@ -85,10 +85,7 @@ pub struct SimulatedReader {
 
 impl SimulatedReader {
     /// Switches a reader on; what the script does not say is approved.
-    pub fn start(
-        address: &str,
-        script: impl IntoIterator<Item = Behaviour>,
-    ) -> io::Result<Self> {
+    pub fn start(address: &str, script: impl IntoIterator<Item = Behaviour>) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -155,9 +152,8 @@ fn talk(book: &Mutex<Book>, stream: TcpStream) -> io::Result<()> {
         return Ok(());
     };
     let reply = lock(book).answer(&request);
-    let mut tell = |tell: Tell| {
-        lines.send(&Answer { v: VERSION, intent: request.intent, tell }, IDLE_MAX)
-    };
+    let mut tell =
+        |tell: Tell| lines.send(&Answer { v: VERSION, intent: request.intent, tell }, IDLE_MAX);
     match reply {
         Reply::Tell(answer) => tell(answer),
         Reply::After(wait, answer) => {
@@ -234,9 +230,8 @@ impl Book {
     }
 
     fn act_late(&mut self) {
-        let (due, rest) = std::mem::take(&mut self.late)
-            .into_iter()
-            .partition(|(at, ..)| *at <= Instant::now());
+        let (due, rest) =
+            std::mem::take(&mut self.late).into_iter().partition(|(at, ..)| *at <= Instant::now());
         self.late = rest;
         let due: Vec<(Instant, RecordId, i64, String)> = due;
         for (_, intent, amount, currency) in due {

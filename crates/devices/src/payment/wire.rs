@@ -98,7 +98,8 @@ impl Lines {
                 Ok(count) => {
                     self.pending.extend_from_slice(buffer.get(..count).unwrap_or_default());
                 }
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
                 Err(error) => return Err(error),
             }
         }

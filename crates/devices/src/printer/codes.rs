@@ -20,7 +20,10 @@ const BARCODE_DOTS: u8 = 80;
 /// A CODE128 as `GS k` takes it: the symbols of sets B and C with the marks that switch. `None` for
 /// a text that is not printable ASCII.
 fn code128(text: &str) -> Option<(Vec<u8>, usize)> {
-    if text.is_empty() || text.len() > CODE_BYTES_MAX || !text.bytes().all(|b| (32..127).contains(&b)) {
+    if text.is_empty()
+        || text.len() > CODE_BYTES_MAX
+        || !text.bytes().all(|b| (32..127).contains(&b))
+    {
         return None;
     }
     let mut data = Vec::new();
@@ -140,7 +143,8 @@ mod tests {
     fn the_commands_of_a_qr_code_are_these() {
         let bytes = native_qr("TM1", 5).unwrap();
         let mut golden = b"\x1ba\x01\x1d(k\x04\x001A2\x00\x1d(k\x03\x001C\x05".to_vec();
-        golden.extend_from_slice(b"\x1d(k\x03\x001E1\x1d(k\x06\x001P0TM1\x1d(k\x03\x001Q0\x1ba\x00");
+        golden
+            .extend_from_slice(b"\x1d(k\x03\x001E1\x1d(k\x06\x001P0TM1\x1d(k\x03\x001Q0\x1ba\x00");
         assert_eq!(bytes, golden);
         assert_eq!(native_qr(&"x".repeat(CODE_BYTES_MAX + 1), 5), None);
     }

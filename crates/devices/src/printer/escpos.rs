@@ -150,7 +150,8 @@ impl Encoder<'_> {
     fn picture(&mut self, picture: &Bitmap) {
         for strip in picture.strips(STRIP_BYTES_MAX) {
             let length = |number: usize| u16::try_from(number).unwrap_or(u16::MAX).to_le_bytes();
-            let ([x_low, x_high], [y_low, y_high]) = (length(strip.stride()), length(strip.height()));
+            let ([x_low, x_high], [y_low, y_high]) =
+                (length(strip.stride()), length(strip.height()));
             let mut bytes = vec![0x1d, b'v', b'0', 0, x_low, x_high, y_low, y_high];
             bytes.extend_from_slice(&without_commands(strip.bits()));
             self.pieces.push(bytes);

@@ -87,7 +87,6 @@ impl Fonts {
     }
 }
 
-
 enum Drawn {
     Outline(OutlinedGlyph),
     Blank,
@@ -153,7 +152,9 @@ mod tests {
         let fonts = Fonts::new().unwrap();
         let plain = fonts.line("Total 茶", Cell::A, false);
         assert_eq!((plain.width(), plain.height()), (8 * 12, 24));
-        assert!(dots(&fonts.line("Total", Cell::A, true)) > dots(&fonts.line("Total", Cell::A, false)));
+        assert!(
+            dots(&fonts.line("Total", Cell::A, true)) > dots(&fonts.line("Total", Cell::A, false))
+        );
         assert_eq!(dots(&fonts.line("  \u{a0} ", Cell::A, false)), 0);
     }
 

@@ -163,7 +163,8 @@ impl Paper {
         };
         row("Tax", "net", "tax");
         for (tax, letter) in document.taxes.iter().zip(letters()) {
-            let label = format!("{letter} {} {} %", tax.rate, tax.percent);
+            // On narrow paper the end is cut off: the percentage is what must stand there.
+            let label = format!("{letter} {} % {}", tax.percent, tax.rate);
             row(&label, &plain(tax.taxable), &plain(tax.tax));
         }
     }

@@ -55,7 +55,8 @@ fn lines(elements: &[Element]) -> String {
     text
 }
 
-#[cfg(all(test, feature = "virtual"))]
+#[cfg(test)]
+#[cfg(feature = "virtual")]
 mod laws;
 #[cfg(test)]
 mod tests;

@@ -148,7 +148,8 @@ mod tests {
     #[test]
     fn answers_of_every_kind_are_told_apart_however_they_are_cut() {
         let bytes = [
-            0x12, 0x1a, 0x14, 0x00, 0x0c, 0x00, 0x37, 0x22, b'A', b'B', b'C', b'D', 0, 0x0c, 0x11, 0x72,
+            0x12, 0x1a, 0x14, 0x00, 0x0c, 0x00, 0x37, 0x22, b'A', b'B', b'C', b'D', 0, 0x0c, 0x11,
+            0x72,
         ];
         let expected = [
             Reply::RealTime(0x12),
@@ -167,7 +168,10 @@ mod tests {
     #[test]
     fn noise_does_not_hide_the_answer_after_it() {
         let mut reader = ReplyReader::default();
-        assert_eq!(reader.read(&[0xff, 0x10, 0xff, 0x37, 0x37, 0x22, 1, 2, 3, 4, 0]).last(), Some(&Reply::ProcessId([1, 2, 3, 4])));
+        assert_eq!(
+            reader.read(&[0xff, 0x10, 0xff, 0x37, 0x37, 0x22, 1, 2, 3, 4, 0]).last(),
+            Some(&Reply::ProcessId([1, 2, 3, 4]))
+        );
         assert_eq!(reader.read(&[0x12]), [Reply::RealTime(0x12)]);
     }
 

@@ -1,7 +1,9 @@
 use pos_core::ids::RecordId;
 use pos_core::money::Currency;
 use pos_core::quantity::Quantity;
-use pos_core::receipt::{LocalTime, ReceiptItem, ReceiptMark, ReceiptTax, ReceiptTender, ReportKind};
+use pos_core::receipt::{
+    LocalTime, ReceiptItem, ReceiptMark, ReceiptTax, ReceiptTender, ReportKind,
+};
 use pos_core::report::{CountAmount, DrawerTotals, GrandTotals, TaxTotal, Totals, XReport};
 use pos_core::transaction::{ReceiptNumber, TenderKind};
 use pos_core::unit_price::UnitPrice;
@@ -75,7 +77,7 @@ Cash                               10.00
 Change                              3.70
 ------------------------------------------
 Tax                         net        tax
-A standard 20 %            5.25       1.05
+A 20 % standard            5.25       1.05
 ------------------------------------------
               R1-000042-0000
 2010-12-01 08:26                 R1 / anna
@@ -157,7 +159,8 @@ fn the_bytes_of_a_short_paper_are_these() {
     golden.extend_from_slice(b"back\n"); // in the table that is selected
     golden.extend_from_slice(b"\x1ba\x01\x1dhP\x1dw\x02\x1dH\x00");
     golden.extend_from_slice(b"\x1dk\x49\x11{BR1-{C\x00\x00\x2a{B-K7Q2\n\x1ba\x00");
-    golden.extend_from_slice(b"\x1ba\x01\x1d(k\x04\x001A2\x00\x1d(k\x03\x001C\x05\x1d(k\x03\x001E1");
+    golden
+        .extend_from_slice(b"\x1ba\x01\x1d(k\x04\x001A2\x00\x1d(k\x03\x001C\x05\x1d(k\x03\x001E1");
     golden.extend_from_slice(b"\x1d(k\x08\x001P0TM1:X\x1d(k\x03\x001Q0\x1ba\x00");
     golden.extend_from_slice(b"\x1dVB\x00"); // feed and cut, leave a point
     assert_eq!(bytes, golden);
@@ -171,7 +174,10 @@ fn what_no_table_has_is_a_picture_as_high_as_its_line() {
     // 7 columns of 12 dots are 11 bytes; 30 rows.
     assert!(bytes.starts_with(b"\x1b@\x1dv0\x00\x0b\x00\x1e\x00"));
     assert_eq!(bytes.len(), 2 + 8 + 11 * 30 + 4);
-    assert_eq!(&bytes[10..], [escpos::line_picture("茶 2.00", Style::Plain, &fonts).bits(), b"\x1dVB\x00"].concat());
+    assert_eq!(
+        &bytes[10..],
+        [escpos::line_picture("茶 2.00", Style::Plain, &fonts).bits(), b"\x1dVB\x00"].concat()
+    );
 }
 
 #[test]
@@ -196,7 +202,10 @@ fn a_copy_says_so_twice_as_large_and_keeps_the_codes_of_the_original() {
     let codes = |document| layout(document, 48).into_iter().rev().take(2).collect::<Vec<_>>();
     assert_eq!(codes(&original), codes(&copy));
     let code = "TM1:R1-000042-0000:GBP:6.30:00000000000000000000000000000000";
-    assert_eq!(codes(&copy), [Element::Qr(code.to_owned()), Element::Barcode("R1-000042-0000".to_owned())]);
+    assert_eq!(
+        codes(&copy),
+        [Element::Qr(code.to_owned()), Element::Barcode("R1-000042-0000".to_owned())]
+    );
 }
 
 #[test]
@@ -246,7 +255,13 @@ fn z_report() -> ReportDocument {
         postings: none,
         tax: [("standard".parse().unwrap(), TaxTotal { taxable: gbp(833), tax: gbp(167) })].into(),
         tenders: [(TenderKind::Cash, counted(3, 1000))].into(),
-        drawer: DrawerTotals { loans: none, pickups: none, paid_in: none, paid_out: none, no_sales: 1 },
+        drawer: DrawerTotals {
+            loans: none,
+            pickups: none,
+            paid_in: none,
+            paid_out: none,
+            no_sales: 1,
+        },
         rounding: gbp(0),
         discounts: none,
         units_sold: Quantity::from_thousandths(2000),

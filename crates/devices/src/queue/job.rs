@@ -33,7 +33,7 @@ impl Job {
     pub fn receipt(document: ReceiptDocument, _proof: &impl Flushed) -> Self {
         let key = format!("receipt {}", document.number);
         let original = !document.is_copy();
-        Self::new(key, original, Paper::Receipt(Box::new(document)))
+        Self::new(&key, original, Paper::Receipt(Box::new(document)))
     }
 
     /// The Z report of a shift whose end is on disk; an X report needs no proof, see [`Job::x_report`].
@@ -48,7 +48,7 @@ impl Job {
 
     /// Lines that are no document.
     pub fn note(title: &str, lines: Vec<String>) -> Self {
-        Self::new(title.to_owned(), false, Paper::Note(lines))
+        Self::new(title, false, Paper::Note(lines))
     }
 
     fn report(document: ReportDocument) -> Self {
@@ -56,17 +56,17 @@ impl Job {
         match document.report {
             ReportKind::X => {
                 let key = format!("X report of {register}");
-                Self::new(key, false, Paper::Report(Box::new(document)))
+                Self::new(&key, false, Paper::Report(Box::new(document)))
             }
             ReportKind::Z { number, .. } => {
                 let key = format!("Z report {number} of {register}");
                 let original = !document.copy;
-                Self::new(key, original, Paper::Report(Box::new(document)))
+                Self::new(&key, original, Paper::Report(Box::new(document)))
             }
         }
     }
 
-    fn new(key: String, original: bool, paper: Paper) -> Self {
+    fn new(key: &str, original: bool, paper: Paper) -> Self {
         let key: String = key.chars().take(JOB_TEXT_CHARS_MAX).collect();
         Self { title: key.clone(), key, original, paper }
     }

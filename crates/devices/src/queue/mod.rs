@@ -167,5 +167,6 @@ impl Drop for PrintQueue {
     }
 }
 
-#[cfg(all(test, feature = "virtual"))]
+#[cfg(test)]
+#[cfg(feature = "virtual")]
 mod tests;

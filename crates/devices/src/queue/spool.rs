@@ -155,7 +155,12 @@ impl Spool {
         Ok(written.job)
     }
 
-    fn take_up(&self, number: JobNumber, stage: Stage, found: &mut Found) -> Result<(), SpoolError> {
+    fn take_up(
+        &self,
+        number: JobNumber,
+        stage: Stage,
+        found: &mut Found,
+    ) -> Result<(), SpoolError> {
         if stage == Stage::Unreadable {
             return Ok(());
         }
@@ -194,7 +199,8 @@ impl Spool {
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
             let suffix = path.extension().and_then(OsStr::to_str).unwrap_or_default();
-            let number = path.file_stem().and_then(OsStr::to_str).and_then(|stem| stem.parse().ok());
+            let number =
+                path.file_stem().and_then(OsStr::to_str).and_then(|stem| stem.parse().ok());
             if suffix == "tmp" {
                 // A paper that was never in line: whoever wanted it was not told that it is.
                 fs::remove_file(&path)?;
@@ -260,7 +266,8 @@ mod tests {
     fn noise_and_newer_versions_are_set_aside_and_named() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("00000001.waiting"), [0, 1, 2]).unwrap();
-        let newer = r#"{"version":2,"job":{"key":"k","title":"t","original":true,"paper":{"note":[]}}}"#;
+        let newer =
+            r#"{"version":2,"job":{"key":"k","title":"t","original":true,"paper":{"note":[]}}}"#;
         fs::write(folder.path().join("00000002.waiting"), newer).unwrap();
         let (_spool, found) = Spool::open(folder.path()).unwrap();
         assert_eq!((found.jobs.len(), found.unreadable.len()), (0, 2));
@@ -274,7 +281,8 @@ mod tests {
         let count = u64::try_from(PRINTED_KEPT_MAX).unwrap() + 3;
         for number in 1..=count {
             let written = Written { version: VERSION, job: job("x") };
-            fs::write(spool.path(number, Stage::Printed), serde_json::to_vec(&written).unwrap()).unwrap();
+            fs::write(spool.path(number, Stage::Printed), serde_json::to_vec(&written).unwrap())
+                .unwrap();
         }
         drop(spool);
         let (_spool, found) = Spool::open(folder.path()).unwrap();

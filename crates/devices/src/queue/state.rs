@@ -72,7 +72,10 @@ impl QueueView {
 #[derive(Debug)]
 pub(super) enum Order {
     Print(JobNumber, Box<Job>),
-    Copy { of: JobNumber, number: JobNumber },
+    Copy {
+        of: JobNumber,
+        number: JobNumber,
+    },
     Settle(JobNumber),
     Retry,
     /// Print no other paper.

@@ -6,7 +6,7 @@ use crate::printer::Profile;
 use crate::transport::{FilePrinter, TcpPrinter};
 use crate::virtual_printer::{Faults, Setup, VirtualPrinter};
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 struct OnDisk;
 impl Flushed for OnDisk {}
@@ -124,12 +124,17 @@ fn paper_that_ends_in_the_middle_of_a_receipt_goes_on_after_a_new_roll() {
     let printer = printer(Faults { paper_ends_after: Some(300), ..Faults::default() });
     let queue = open(folder.path(), &printer);
     queue.print(original("R1", 40)).unwrap();
-    let out = |view: &QueueView| view.trouble.as_ref().is_some_and(|t| t.to_string().contains("new roll"));
+    let out = |view: &QueueView| {
+        view.trouble.as_ref().is_some_and(|t| t.to_string().contains("new roll"))
+    };
     assert!(queue.wait_until(LONG, out));
     assert_eq!(queue.fate_of("R1"), Some(JobState::Printing));
     printer.change(|faults| faults.paper_out = false);
     assert!(queue.wait_until(LONG, idle));
-    assert_eq!((queue.fate_of("R1"), whole_papers(&printer, "R1", 40)), (Some(JobState::Printed), 1));
+    assert_eq!(
+        (queue.fate_of("R1"), whole_papers(&printer, "R1", 40)),
+        (Some(JobState::Printed), 1)
+    );
     assert_eq!(printer.printed().len(), 1);
 }
 
@@ -268,7 +273,8 @@ fn the_drawer_opens_between_two_lines_and_without_paper_and_never_late() {
     drop(queue);
 
     let silent = Profile { drawer: None, ..Profile::EPSON_80_MM };
-    let queue = open_with(folder.path(), &printer, QueueOptions { profile: silent, ..self::options() });
+    let queue =
+        open_with(folder.path(), &printer, QueueOptions { profile: silent, ..self::options() });
     queue.open_drawer(&OnDisk).unwrap();
     assert!(queue.wait_until(LONG, |view| view.drawer_kicks == 1));
     assert!(printer.wait_until(LONG, |_, drawer| drawer == [2]));
@@ -347,7 +353,8 @@ fn a_file_takes_papers_too() {
     let path = folder.path().join("paper.bin");
     let options = QueueOptions::new(Profile::SILENT_80_MM, fonts());
     let queue =
-        PrintQueue::open(&folder.path().join("queue"), Box::new(FilePrinter::new(&path)), options).unwrap();
+        PrintQueue::open(&folder.path().join("queue"), Box::new(FilePrinter::new(&path)), options)
+            .unwrap();
     queue.print(Job::note("page", vec!["one line".to_owned()])).unwrap();
     assert!(queue.wait_until(LONG, idle));
     let bytes = std::fs::read(path).unwrap();

@@ -15,7 +15,7 @@ use crate::printer::encode;
 use crate::transport::Printer;
 
 /// How long the thread sleeps when there is nothing to do: it is woken when there is.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 
 pub(super) struct Worker {
     shared: Arc<Shared>,

@@ -66,7 +66,8 @@ fn code128(data: &[u8]) -> Option<(Vec<u8>, String)> {
         } else {
             let before = marked.len();
             if pairs {
-                marked.push_str(&format!("{byte:02}"));
+                let digit = |number: u8| char::from(b'0' + number % 10);
+                marked.extend([digit(byte / 10), digit(byte)]);
             } else {
                 marked.push(char::from(byte));
             }

@@ -43,6 +43,7 @@ pub enum Effect {
 
 /// How letters look at the moment.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in ESC/POS")]
 struct Look {
     bold: bool,
     underline: bool,
@@ -347,11 +348,10 @@ impl Interpreter {
         let bars = codes::bars(&modules, usize::from(width), usize::from(height));
         let label = self.fonts.line(&text, Cell::A, false);
         let (above, below) = (place & 1 == 1, place & 2 == 2);
-        for part in [above.then_some(&label), Some(&bars), below.then_some(&label)] {
-            if let Some(part) = part {
-                self.picture(part, 1, 1);
-                self.feed(if above || below { BARCODE_TEXT_GAP } else { 0 });
-            }
+        let parts = [above.then_some(&label), Some(&bars), below.then_some(&label)];
+        for part in parts.into_iter().flatten() {
+            self.picture(part, 1, 1);
+            self.feed(if above || below { BARCODE_TEXT_GAP } else { 0 });
         }
         self.out.barcodes.push(text);
     }

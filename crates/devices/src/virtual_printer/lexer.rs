@@ -166,7 +166,9 @@ fn next(bytes: &[u8]) -> Option<(Command, usize)> {
 fn real_time(bytes: &[u8]) -> Option<(Command, usize)> {
     match (*bytes.get(1)?, bytes.get(2..)) {
         (0x04, Some([what, ..])) => Some((Command::Status(*what), 3)),
-        (0x14, Some([1, pin, _, ..])) => Some((Command::DrawerNow(if *pin == 1 { 5 } else { 2 }), 5)),
+        (0x14, Some([1, pin, _, ..])) => {
+            Some((Command::DrawerNow(if *pin == 1 { 5 } else { 2 }), 5))
+        }
         (0x14, Some([other, ..])) if *other != 1 => Some((Command::Ignored, 3)),
         (0x05, Some([_, ..])) => Some((Command::Ignored, 3)),
         (0x04 | 0x05 | 0x14, _) => None,
@@ -289,7 +291,9 @@ fn group(bytes: &[u8]) -> Option<(Command, usize)> {
         b'f' | b'I' | b'b' => ignored(3),
         b'L' | b'W' | b'P' | b'\\' | b'$' => ignored(4),
         b'V' => match parameter()? {
-            65 | 66 | 97 | 98 | 103 | 104 => bytes.get(3).map(|_| (Command::Cut { feeds: true }, 4)),
+            65 | 66 | 97 | 98 | 103 | 104 => {
+                bytes.get(3).map(|_| (Command::Cut { feeds: true }, 4))
+            }
             _ => Some((Command::Cut { feeds: false }, 3)),
         },
         b'k' => barcode(bytes),

@@ -53,21 +53,16 @@ impl Faults {
     const fn real_time(&self, what: u8) -> u8 {
         0x12 | match what {
             1 if self.stops() => 0x08,
-            2 => {
-                (if self.cover_open { 0x04 } else { 0 }) | if self.paper_out { 0x20 } else { 0 }
-            }
-            4 => {
-                (if self.paper_out { 0x6c } else { 0 }) | if self.paper_low { 0x0c } else { 0 }
-            }
+            2 => (if self.cover_open { 0x04 } else { 0 }) | if self.paper_out { 0x20 } else { 0 },
+            4 => (if self.paper_out { 0x6c } else { 0 }) | if self.paper_low { 0x0c } else { 0 },
             _ => 0,
         }
     }
 
     /// The report of `GS a`.
     const fn report(&self) -> [u8; 4] {
-        let first = 0x10
-            | if self.stops() { 0x08 } else { 0 }
-            | if self.cover_open { 0x20 } else { 0 };
+        let first =
+            0x10 | if self.stops() { 0x08 } else { 0 } | if self.cover_open { 0x20 } else { 0 };
         let low = if self.paper_low || self.paper_out { 0x03 } else { 0 };
         let out = if self.paper_out { 0x0c } else { 0 };
         [first, 0, low | out, 0]
@@ -141,7 +136,9 @@ impl VirtualPrinter {
         let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
         let spawn = |name: &str, work: fn(&Shared, &TcpListener), listener: TcpListener| {
             let shared = Arc::clone(&shared);
-            std::thread::Builder::new().name(name.to_owned()).spawn(move || work(&shared, &listener))
+            std::thread::Builder::new()
+                .name(name.to_owned())
+                .spawn(move || work(&shared, &listener))
         };
         let threads = vec![
             spawn("virtual printer: cable", serve, listener.try_clone()?)?,
@@ -264,7 +261,8 @@ fn talk(shared: &Shared, mut stream: TcpStream) -> io::Result<()> {
                         return Ok(());
                     }
                 }
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
                 Err(error) => return Err(error),
             }
         }

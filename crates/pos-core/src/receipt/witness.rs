@@ -63,7 +63,8 @@ impl FromStr for ReceiptWitness {
         let refused = || ReceiptWitnessError(text.chars().take(100).collect());
         let mut parts = text.trim().split(':');
         let mut part = || parts.next().ok_or_else(refused);
-        let (prefix, number, currency, total, entry) = (part()?, part()?, part()?, part()?, part()?);
+        let (prefix, number, currency, total, entry) =
+            (part()?, part()?, part()?, part()?, part()?);
         if prefix != PREFIX || parts.next().is_some() {
             return Err(refused());
         }
