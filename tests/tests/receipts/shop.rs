@@ -96,7 +96,7 @@ fn item(place: usize, name: &str, price: &str, quantity: i64) -> CartCommand {
     let unit_price = UnitPrice::parse(price, Currency::GBP).unwrap();
     CartCommand::AddItem {
         item: ItemRef::Open {
-            sku: Sku::new(format!("A{place}")).unwrap(),
+            sku: Sku::new(&format!("A{place}")).unwrap(),
             name: name.to_owned(),
             kind: ProductKind::Stocked,
             unit: UnitOfMeasure::Each,
