@@ -266,4 +266,8 @@ impl Storage for MemoryStorage {
     fn room(&mut self) -> Room {
         self.journal.room()
     }
+
+    fn has_room_for_others(&mut self, payloads: &[usize]) -> bool {
+        self.journal.has_room_for_others(payloads)
+    }
 }

@@ -8,8 +8,8 @@ use crate::core::{
     Alarm, Command, CommandError, CommandId, Effect, FeedId, Identity, IngestError, Ingested,
     Input, Moment, Outcome, Replica,
 };
-use crate::simulation::{self, Canary};
-use crate::storage::{Storage, StorageError};
+use crate::simulation::{self, Canary, Mark};
+use crate::storage::{Damage, Storage, StorageError};
 
 /// A replica and its disk. Every method runs until the disk has done what the core asked for.
 #[derive(Debug)]
@@ -111,10 +111,20 @@ impl<S: Storage> Node<S> {
     pub fn ingest(&mut self, at: Moment, window: &[&[u8]]) -> Result<Ingested, IngestError> {
         let mut all = Ingested::default();
         let mut left = window;
+        let lengths: Vec<usize> = window.iter().map(|entry| entry.len()).collect();
+        if self.replica.stopped().is_none() && !self.storage.has_room_for_others(&lengths) {
+            simulation::reach(Mark::NoRoomForOthers);
+            let reason = "no room for entries of other tills".to_owned();
+            return Err(StorageError::Full(reason).into());
+        }
         loop {
             let result = self.replica.ingest(&self.storage, left);
             self.run_effects_at(at);
             let part = result?;
+            // Whoever hears that it was taken in holds it to be stored here.
+            if let Some(reason) = self.replica.stopped() {
+                return Err(CommandError::Stopped(reason.to_owned()).into());
+            }
             all.new += part.new;
             all.known += part.known;
             all.taken += part.taken;
@@ -123,6 +133,12 @@ impl<S: Storage> Node<S> {
                 return Ok(all);
             }
         }
+    }
+
+    /// A frame that the index names cannot be read any more: see [`Replica::meet_damage`].
+    pub fn meet_damage(&mut self, damage: &Damage) {
+        self.replica.meet_damage(damage);
+        self.run_effects();
     }
 
     /// Makes this device take in the entries of `store`: see [`Replica::join`].

@@ -238,4 +238,8 @@ pub trait Storage: Reads {
 
     /// Whether new work may begin. Checks (and if possible extends) what is preallocated.
     fn room(&mut self) -> Room;
+
+    /// Whether entries of other devices with these payload lengths find room. Gets it ready if it
+    /// can, and never takes what is kept for sales.
+    fn has_room_for_others(&mut self, payloads: &[usize]) -> bool;
 }

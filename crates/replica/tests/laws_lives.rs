@@ -250,6 +250,24 @@ fn a_clone_of_a_running_till_forks_its_feed_and_both_branches_count() {
 }
 
 #[test]
+fn two_forked_lives_under_one_number_are_one_thing_to_look_at() {
+    let mut devices = store();
+    sell(&mut devices[1], 20, 2);
+    let till = devices.remove(1);
+    for (n, nonce) in [(1, 14), (2, 14), (3, 15), (4, 15)] {
+        let mut twin = Node::start(identity(2, nonce), image(till.storage(), true)).unwrap();
+        settle(&mut twin);
+        sell(&mut twin, 30 * n, 2);
+        twin.tick(at(4_000));
+        devices.push(twin);
+    }
+    let found = everybody_agrees(&mut devices).exceptions;
+    assert_eq!(count(&found, |e| matches!(e, Exception::FeedForked { lane: "ledger", .. })), 1);
+    let ids: std::collections::BTreeSet<_> = found.iter().map(Exception::id).collect();
+    assert_eq!(ids.len(), found.len(), "{found:?}");
+}
+
+#[test]
 fn own_entries_offered_back_are_known_in_every_life() {
     let mut devices = store();
     sell(&mut devices[1], 20, 2);

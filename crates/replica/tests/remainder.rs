@@ -14,7 +14,7 @@ use pos_core::cart::{CartCommand, CartView};
 use pos_core::ids::{CartId, LineId};
 use pos_core::quantity::Quantity;
 use proptest::prelude::*;
-use replica::core::{CommandError, Exception, Lane, Remainder};
+use replica::core::{CommandError, Exception, Lane, Outcome, Remainder};
 use replica::node::Node;
 use shop::{Till, at, identity, open_cart};
 
@@ -174,7 +174,7 @@ fn two_payments_of_one_cart_stay_the_exception_and_what_neither_saw_is_left() {
 }
 
 #[test]
-fn until_the_paying_tills_cart_has_come_in_nothing_of_it_can_be_paid() {
+fn until_the_paying_tills_cart_has_come_in_nothing_of_it_can_be_paid_or_seen() {
     let mut devices = store();
     let (cart, line) = shared_cart(&mut devices);
     let more = CartCommand::ChangeQuantity { line, quantity: units(4) };
@@ -191,6 +191,11 @@ fn until_the_paying_tills_cart_has_come_in_nothing_of_it_can_be_paid() {
     assert!(remainder(&mut devices[0], left[0].id).unwrap().waits);
     let refused = pay(&mut devices[0], 30, 1, left[0].id).unwrap_err();
     assert_eq!(refused, CommandError::RemainderWaits);
+    // Nor does what is added meanwhile bring back to the screen what was sold.
+    let Ok(Outcome::CartEdited(edited)) = add(&mut devices[0], 30, left[0].id, "MORE", 1) else {
+        panic!("a remainder that waits takes more")
+    };
+    assert_eq!(lines(&edited), [("LATE", 1_000), ("MORE", 1_000)]);
     offer_all(&mut devices[0], &floor);
     assert!(!remainder(&mut devices[0], left[0].id).unwrap().waits);
     pay(&mut devices[0], 31, 1, left[0].id).unwrap();

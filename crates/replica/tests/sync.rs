@@ -42,6 +42,24 @@ fn what_one_till_writes_all_tills_have() {
 }
 
 #[test]
+fn a_peer_that_has_all_costs_no_look_at_the_index() {
+    let mut world = three();
+    for round in 0..9 {
+        sell_on(&mut world, round % 3);
+    }
+    // One that was asked once, for what another one had not, is not served for ever.
+    world.cut(0, 2);
+    sell_on(&mut world, 0);
+    world.run(30_000);
+    world.connect(0, 2);
+    world.run(30_000);
+    world.agreed();
+    for peer in &world.peers {
+        assert!(peer.engine.has_sent_all(), "{:?}", peer.engine);
+    }
+}
+
+#[test]
 fn a_line_of_one_till_is_seen_by_another_at_once() {
     let mut world = three();
     let cart = world.act(0, open_cart);

@@ -30,6 +30,20 @@ fn a_sale_is_numbered_balanced_and_counted() {
 }
 
 #[test]
+fn nothing_is_due_before_the_flush_that_it_waits_for() {
+    let mut till = founded(1);
+    let cart = open_cart(&mut till, 10);
+    // Longer than the index may stay behind: it is due, and has to wait for the line.
+    let ms = 10 + 3 * limits::MAP_COMMIT_MS;
+    till.tick(at(10 + limits::FLOOR_FLUSH_MS));
+    add(&mut till, ms, cart, "85123a", "1.00", 1);
+    assert_eq!(till.replica().poll_timeout(), Some(ms + limits::FLOOR_FLUSH_MS));
+    till.tick(at(ms + limits::FLOOR_FLUSH_MS));
+    assert!(till.replica().all_flushed());
+    assert!(till.replica().poll_timeout().is_none_or(|due| due > ms + limits::FLOOR_FLUSH_MS));
+}
+
+#[test]
 fn a_command_sent_again_is_answered_with_what_it_did() {
     let mut till = founded(1);
     let first = sell(&mut till, 10, Some("536365"));

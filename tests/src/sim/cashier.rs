@@ -38,6 +38,15 @@ impl Desk<'_> {
         self.ask(|replica, disk| replica.cart(disk, cart)).ok()
     }
 
+    /// Whether somebody at another till has just changed a cart.
+    fn is_busy(&self, cart: CartId) -> bool {
+        let seen = self.witness.carts.get(&self.witness.root(cart));
+        seen.is_some_and(|seen| {
+            let others = seen.edited.iter().filter(|(site, _)| **site != self.site);
+            others.into_iter().any(|(_, at)| at + BUSY_MS > self.now)
+        })
+    }
+
     /// Where the entry that was just written stands.
     fn place(&self) -> Place {
         self.running.node.replica().own_end(Lane::Ledger)
@@ -78,11 +87,15 @@ pub(super) struct Cashier {
     /// The last answer left open whether the command was carried out.
     unsure: bool,
     customers: Vec<CustomerId>,
+    /// Another till took the money for the cart in hand.
+    paid_elsewhere: Option<CartId>,
     /// What was done last, for the trace.
     pub(super) did: String,
 }
 
-/// Steps of a cashier that succeeded, and why others did not: for the report.
+/// How long after the last change somebody is still seen at a cart, in milliseconds.
+const BUSY_MS: u64 = 60_000;
+/// Least time between two steps of a cashier, in milliseconds.
 pub(super) const HANDS_MS: u64 = 1_500;
 
 impl Cashier {
@@ -106,6 +119,7 @@ impl Cashier {
             last_sales: 0,
             unsure: false,
             customers: Vec::new(),
+            paid_elsewhere: None,
             did: String::new(),
         }
     }
@@ -283,6 +297,9 @@ impl Cashier {
             }
             Ok(_) => None,
             Err(why) => {
+                if let CommandError::CartClosed { cart, .. } = why {
+                    self.paid_elsewhere = Some(cart);
+                }
                 self.unsure = matches!(
                     why,
                     CommandError::Stopped(_)
@@ -303,8 +320,8 @@ impl Cashier {
     fn begin(&mut self, desk: &mut Desk<'_>) -> u64 {
         let what = if self.closing { 0 } else { self.draw.below(100) };
         match what {
-            0..70 => self.open_cart(desk),
-            70..82 => self.take_over(desk),
+            0..64 => self.open_cart(desk),
+            64..82 => self.take_over(desk),
             82..87 => self.refund(desk),
             87..90 => self.adjust(desk),
             90..93 => self.edit_product(desk),
@@ -340,7 +357,11 @@ impl Cashier {
 
     /// Goes on with a cart that somebody has put aside, or works at a table of another waiter.
     fn take_over(&mut self, desk: &mut Desk<'_>) {
-        let Ok(open) = desk.ask(|replica, disk| replica.open_carts(disk)) else { return };
+        let Ok(mut open) = desk.ask(|replica, disk| replica.open_carts(disk)) else { return };
+        // Half of them help a colleague at a cart that is being rung up.
+        if self.draw.chance(1, 2) && open.iter().any(|view| desk.is_busy(view.id)) {
+            open.retain(|view| desk.is_busy(view.id));
+        }
         let Some(view) = self.draw.pick(&open) else { return };
         let cart = view.id;
         if let Ok(Some(remainder)) = desk.ask(|replica, disk| replica.remainder(disk, cart)) {
@@ -364,12 +385,20 @@ impl Cashier {
             return self.finish(desk, cart);
         }
         basket.left -= 1;
+        let is_last = basket.left == 0;
         match self.draw.below(20) {
             0 => self.void(desk, cart),
             1 => self.requantify(desk, cart),
             2 => self.discount(desk, cart),
             3 => self.name_customer(desk, cart),
             _ => self.add(desk, cart),
+        }
+        if let Some(cart) = self.paid_elsewhere.take() {
+            return self.collect_rest(desk, cart);
+        }
+        // Some have the money in hand as the last article is scanned.
+        if is_last && self.basket.is_some() && self.draw.chance(1, 4) {
+            return self.finish(desk, cart);
         }
         self.pause()
     }
@@ -394,6 +423,9 @@ impl Cashier {
             Ok(_) => false,
             Err(why) => {
                 self.refused(desk, doing, &why);
+                if matches!(why, CommandError::CartClosed { .. }) {
+                    self.paid_elsewhere = Some(cart);
+                }
                 let full = matches!(why, CommandError::Cart(_));
                 if !full {
                     self.basket = None;
@@ -417,7 +449,10 @@ impl Cashier {
             direction: if back { Direction::Return } else { Direction::Sale },
             merge: desk.shop.settings.scan_merge(),
         };
-        self.edit(desk, cart, command, "adds to");
+        if self.edit(desk, cart, command, "adds to") {
+            let sign = if back { "-" } else { "" };
+            self.did = format!("{}: {sign}{thousandths} of {}", self.did, article.sku);
+        }
     }
 
     fn void(&mut self, desk: &mut Desk<'_>, cart: CartId) {
@@ -463,7 +498,7 @@ impl Cashier {
                 self.basket = None;
             }
             3 | 4 => self.basket = None,
-            _ => return self.pay(desk, cart),
+            _ => return self.pay_all(desk, cart),
         }
         self.pause()
     }

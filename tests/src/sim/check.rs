@@ -124,10 +124,12 @@ impl World {
     /// What a till that stands at a counter knows of its own disk.
     fn check_own_disks(&mut self, core: &[usize]) {
         for &site in core {
-            let Some(one) = self.sites.get_mut(site).filter(|one| !one.is_rotten) else { continue };
+            let Some(one) = self.sites.get_mut(site) else { continue };
+            if one.is_rotten || one.is_half_written {
+                continue;
+            }
             let Some(Running { node, .. }) = one.running_mut() else { continue };
             let report = node.query(|replica, disk| verify(replica, disk, &mut |_, _| {}));
-            let audit = node.query(|replica, disk| replica.audit_stock(disk));
             match report {
                 Ok(report) => {
                     let bad = report.findings.iter().find(|finding| match finding {
@@ -143,18 +145,12 @@ impl World {
                         | Finding::StockDiffers { .. } => true,
                     });
                     if let Some(bad) = bad {
-                        self.witness.complain("verify", format!("till {site}: {bad:?}"));
+                        let is_stock = matches!(bad, Finding::StockDiffers { .. });
+                        let checker = if is_stock { "published stock" } else { "verify" };
+                        self.witness.complain(checker, format!("till {site}: {bad:?}"));
                     }
                 }
                 Err(error) => self.witness.complain("verify", format!("till {site}: {error}")),
-            }
-            match audit {
-                Ok(audit) if !audit.differences.is_empty() => {
-                    let what = format!("till {site}: {:?}", audit.differences);
-                    self.witness.complain("published stock", what);
-                }
-                Ok(_) => {}
-                Err(error) => self.witness.complain("audit", format!("till {site}: {error}")),
             }
         }
     }
@@ -230,7 +226,9 @@ impl World {
             }
         }
         for exception in &meaning.exceptions {
-            if let Exception::FeedForked { .. } = exception {
+            if let Exception::FeedForked { device, .. } = exception
+                && !self.forked_devices.contains(device)
+            {
                 wrong.push(format!("{exception}"));
             }
         }
@@ -330,7 +328,11 @@ impl World {
                     let shown = shown.expected_cash.minor();
                     wrong.push(format!("shift {shift}: {shown} in the drawer, not {expected}"));
                 }
-                (Some(_), Err(error)) => wrong.push(format!("shift {shift}: {error}")),
+                (Some(_), Err(error)) => {
+                    let seen = self.witness.seen.get(&shift);
+                    let seen = seen.map(|seen| (seen.site, seen.at, seen.stored_on, &seen.place));
+                    wrong.push(format!("shift {shift}, {seen:?}: {error}"));
+                }
                 _ => {}
             }
         }
@@ -422,6 +424,18 @@ impl World {
             let what = format!("carts paid twice: {payers:?}, shown: {shown:?}");
             self.witness.complain("exceptions", what);
         }
+        for exception in &meaning.exceptions {
+            let (Exception::OutgrewItsSeal { device, .. } | Exception::SealedTwice { device, .. }) =
+                exception
+            else {
+                continue;
+            };
+            let of_device = self.sites.iter().find(|one| one.device == *device);
+            // Nobody has put that till back, or copied it: what others have of it was never safe there.
+            if of_device.is_some_and(|one| !self.witness.may_repeat.contains(&one.register)) {
+                self.witness.complain("exceptions", format!("without a cause: {exception}"));
+            }
+        }
         let ids: BTreeSet<[u8; 16]> = meaning.exceptions.iter().map(Exception::id).collect();
         if ids.len() != meaning.exceptions.len() {
             self.witness.complain("exceptions", "two exceptions bear one id".to_owned());
@@ -460,10 +474,12 @@ impl World {
         let Some(one) = self.sites.get(site).and_then(Site::running) else { return Ok(()) };
         let store = one.node.replica().store_id().ok_or("no store")?;
         let mut feeds: BTreeMap<_, BTreeMap<u64, Vec<u8>>> = BTreeMap::new();
+        let mut forks: Vec<Vec<Vec<u8>>> = Vec::new();
         entries(one.node.storage(), |_, bytes| {
             if let Ok(entry) = Entry::decode(bytes) {
                 let feed = feeds.entry(entry.header().feed).or_default();
-                feed.insert(entry.header().seq, bytes.to_vec());
+                let other = feed.insert(entry.header().seq, bytes.to_vec());
+                forks.extend(other.filter(|other| other != bytes).map(|other| vec![other]));
             }
         });
         let wall = pos_core::business_date::WallTime::from_millis(0);
@@ -473,7 +489,7 @@ impl World {
         let mut node = Node::start(identity, disk).map_err(|error| error.to_string())?;
         node.join(store).map_err(|error| error.to_string())?;
         let mut left: Vec<Vec<Vec<u8>>> =
-            feeds.into_values().map(|feed| feed.into_values().collect()).collect();
+            feeds.into_values().map(|feed| feed.into_values().collect()).chain(forks).collect();
         while !left.is_empty() {
             let index = self.draws.workload.index(left.len());
             let Some(feed) = left.get_mut(index) else { break };

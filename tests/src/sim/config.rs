@@ -66,6 +66,23 @@ faults! {
     Hostile = "hostile",
     /// Tills join during the day.
     LateJoins = "late-joins",
+    /// A bit of a till's own sale flips while it is off, if others hold that sale.
+    OwnRot = "own-rot",
+}
+
+impl Fault {
+    /// What a seed with [`Self::OwnRot`] does without.
+    pub const AGAINST_OWN_ROT: [Self; 9] = [
+        Self::PowerCuts,
+        Self::DiskErrors,
+        Self::DiskFull,
+        Self::BitRot,
+        Self::IndexLoss,
+        Self::StaleBackups,
+        Self::Clones,
+        Self::DevicesLost,
+        Self::Revocations,
+    ];
 }
 
 /// A seed's store and faults.
@@ -99,7 +116,7 @@ impl Config {
     /// What a seed draws.
     pub fn draw(seed: u64) -> Self {
         let mut draw = Prng::new(seed).child("config");
-        let large = draw.chance(1, 20);
+        let large = draw.chance(1, 60);
         let small = 1 + draw.below(5) + draw.below(5);
         let tills = if large { 12 + draw.below(13) } else { small };
         let minutes = 15 + draw.waiting(60).min(400);
@@ -111,6 +128,16 @@ impl Config {
                 faults.insert(*fault);
             }
         }
+        // What nobody else holds is gone with the bit: so no other copy may be in danger. And what the
+        // index made of the own one has to be on the disk: nobody can make it again.
+        if faults.contains(&Fault::OwnRot) {
+            if draw.chance(1, 4) {
+                faults.retain(|fault| !Fault::AGAINST_OWN_ROT.contains(fault));
+                faults.insert(Fault::Kills);
+            } else {
+                faults.remove(&Fault::OwnRot);
+            }
+        }
         Self {
             seed,
             tills: usize::try_from(tills).unwrap_or(1),
@@ -119,7 +146,7 @@ impl Config {
             real_signatures: draw.chance(1, 50),
             delay_ms: 1 + draw.waiting(8),
             loss_percent: draw.below(31),
-            pace_ms: 1000 * draw.between(60, 600),
+            pace_ms: 1000 * draw.between(120, 900),
             haste_percent: *draw.pick(&[50, 100, 100, 200, 400]).unwrap_or(&100),
             segment_bytes: *draw.pick(&[64 << 10, 128 << 10, 512 << 10]).unwrap_or(&(64 << 10)),
             reorder: draw.chance(1, 4),

@@ -1,10 +1,9 @@
 //! What goes wrong, and when.
 
 use pos_core::ids::DeviceId;
-use replica::core::Command;
+use replica::core::{Command, CommandError};
 use replica::journal::faults::{Failure, Op};
 use replica::memory::Crash;
-use replica::storage::{Reads, Stream};
 
 use super::config::Fault;
 use super::site::{Power, Running, Site};
@@ -24,9 +23,12 @@ const fn mean_minutes(fault: Fault) -> (u64, bool) {
         Fault::Clones | Fault::DevicesLost | Fault::Revocations => (90, false),
         Fault::Hostile => (5, false),
         // Not events: they shape the network or the day.
-        Fault::Loss | Fault::SlowLinks | Fault::Doubles | Fault::PartialMesh | Fault::LateJoins => {
-            (0, false)
-        }
+        Fault::Loss
+        | Fault::SlowLinks
+        | Fault::Doubles
+        | Fault::PartialMesh
+        | Fault::LateJoins
+        | Fault::OwnRot => (0, false),
     }
 }
 
@@ -67,7 +69,8 @@ impl World {
             | Fault::SlowLinks
             | Fault::Doubles
             | Fault::PartialMesh
-            | Fault::LateJoins => false,
+            | Fault::LateJoins
+            | Fault::OwnRot => false,
         };
         if done {
             *self.injected.entry(fault).or_default() += 1;
@@ -203,26 +206,6 @@ impl World {
         true
     }
 
-    /// Alters a bit of what a till holds of others, which others hold as well.
-    fn rot(&mut self) -> bool {
-        let Some(site) = self.any(|one| one.running().is_some()) else { return false };
-        let draw = self.draws.disk.next_u64();
-        let Some(one) = self.sites.get_mut(site) else { return false };
-        let Power::On(running) = &mut one.power else { return false };
-        let disk = running.node.storage_mut();
-        let bytes = disk.stream_bytes(Stream::Others);
-        if bytes < 4096 || disk.next_ordinal(Stream::Others) < 8 {
-            return false;
-        }
-        let bit = u8::try_from(draw % 8).unwrap_or(0);
-        let altered = disk.flip_bit(Stream::Others, (draw >> 3) % bytes, bit);
-        one.is_rotten |= altered;
-        if altered {
-            self.note(format_args!("a bit of till {site} flips"));
-        }
-        altered
-    }
-
     fn lose_index(&mut self) -> bool {
         let Some(site) = self.any_running() else { return false };
         self.note(format_args!("the index of till {site} breaks"));
@@ -305,9 +288,11 @@ impl World {
             timer_ms: None,
             trusted: trusted.into_iter().collect(),
             backup: None,
+            off_ms: None,
             revoked: false,
             is_copy: true,
             is_rotten: one.is_rotten,
+            is_half_written: one.is_half_written,
             failed_starts: 0,
             starts: 0,
             restarting: false,
@@ -367,15 +352,22 @@ impl World {
         let Some(site) = self.any(may).filter(|site| *site > 1) else { return false };
         let Some(one) = self.sites.get(site) else { return false };
         let (device, register) = (one.device, one.register.clone());
-        let copied = self.sites.iter().filter(|other| other.device == device).count() > 1;
+        // The copy would be shut out as well.
+        if self.sites.iter().filter(|other| other.device == device).count() > 1 {
+            return false;
+        }
         let revoked = self.with(manager, |Running { node, .. }, at| {
             let records = node.replica().revocation(device).ok()?;
             for record in records {
-                node.execute(at, Command::ChangeRoster(record)).ok()?;
+                match node.execute(at, Command::ChangeRoster(record)) {
+                    // Not answered: it may be on the disk all the same.
+                    Ok(_) | Err(CommandError::Stopped(_) | CommandError::Disk(_)) => {}
+                    Err(_) => return None,
+                }
             }
             Some(())
         });
-        if copied || revoked.flatten().is_none() {
+        if revoked.flatten().is_none() {
             return false;
         }
         if let Some(one) = self.sites.get_mut(site) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use pos_core::ids::{DeviceId, RegisterId};
 use pos_core::record::Record;
-use replica::core::{Command, Digest, Role, RosterRecord};
+use replica::core::{Command, Digest, EntryId, FeedId, Role, RosterRecord};
 use replica::memory::Crash;
 use replica::recovery;
 use replica::sync::ConnId;
@@ -71,7 +71,9 @@ impl World {
         let running = |site: usize| self.sites.get(site).and_then(Site::running);
         let by = core.iter().copied().find(|site| running(*site).is_some_and(knows));
         let Some(by) = by else { return };
-        let Some(members) = running(by).map(|one| one.node.replica().roster().members()) else {
+        self.pair_again(core, by);
+        let members = self.sites.get(by).and_then(Site::running);
+        let Some(members) = members.map(|one| one.node.replica().roster().members().clone()) else {
             return;
         };
         let lost: Vec<(usize, DeviceId, RegisterId)> = core
@@ -80,8 +82,10 @@ impl World {
             .filter(|(_, one)| !members.contains(&one.device))
             .map(|(site, one)| (site, one.device, one.register.clone()))
             .collect();
-        let (phrase, nonce) = (self.phrase.clone(), self.draws.ids.bytes());
+        let phrase = self.phrase.clone();
         for (site, device, register) in lost {
+            // Each time the phrase is typed its key lives anew.
+            let nonce = self.draws.ids.bytes();
             let Ok(name) = shop::device_name(site) else { continue };
             let added = RosterRecord::DeviceAdded { device, role: Role::Till, name };
             let assigned = Command::Record(Box::new(Record::RegisterAssigned { register, device }));
@@ -94,6 +98,24 @@ impl World {
                 self.sight("let in again by the recovery phrase");
                 self.dial_all(site);
             }
+        }
+    }
+
+    /// A till that has heard of nobody yet, and whose manager's till is gone, is paired with another.
+    fn pair_again(&mut self, core: &[usize], by: usize) {
+        let there: BTreeSet<DeviceId> =
+            core.iter().filter_map(|site| self.sites.get(*site)).map(|one| one.device).collect();
+        let Some(with) = self.sites.get(by).map(|one| one.device) else { return };
+        for &site in core {
+            let Some(one) = self.sites.get_mut(site) else { continue };
+            let knows_nobody =
+                one.running().is_some_and(|running| running.node.replica().roster().is_empty());
+            if !knows_nobody || !one.trusted.is_disjoint(&there) {
+                continue;
+            }
+            one.trusted.insert(with);
+            self.sight("paired again, its manager's till was lost");
+            self.crash(site, Crash::KILL, "is paired again");
         }
     }
 
@@ -122,6 +144,11 @@ impl World {
             self.converge_ms = self.now.saturating_sub(since);
             let took = self.converge_ms;
             self.note(format_args!("all agree after {took} ms"));
+        } else if self.now.saturating_sub(since) > CONVERGE_WITHIN_MS && self.is_gone(&core) {
+            self.note(format_args!("the only copy of an entry went bad"));
+            self.sight("the only copy of an entry went bad");
+            self.gone = true;
+            self.converged = true;
         } else if self.now.saturating_sub(since) > CONVERGE_WITHIN_MS {
             let what = self.disagreement(&core);
             self.witness.complain("convergence", what);
@@ -173,22 +200,54 @@ impl World {
         held.all(|other| other == Some(first))
     }
 
+    /// Whether a rotten till lacks, in the middle of a feed, what nobody else has.
+    fn is_gone(&self, core: &[usize]) -> bool {
+        let running = |site: &usize| self.sites.get(*site).and_then(Site::running);
+        let has = |feed: FeedId, seq: u64, id: EntryId| {
+            core.iter().filter_map(running).any(|Running { node, .. }| {
+                node.replica().has_entry(node.storage(), feed, seq, id).unwrap_or(false)
+            })
+        };
+        let rotten =
+            core.iter().filter(|site| self.sites.get(**site).is_some_and(|one| one.is_rotten));
+        rotten.filter_map(running).any(|Running { node, .. }| {
+            let feeds = node.replica().feeds().iter();
+            let missing = feeds
+                .flat_map(|(feed, state)| state.missing.iter().map(|(seq, id)| (*feed, *seq, *id)));
+            missing.into_iter().any(|(feed, seq, id)| !has(feed, seq, id))
+        })
+    }
+
     fn disagreement(&self, core: &[usize]) -> String {
         let mut lines = vec!["the tills do not agree after all has healed".to_owned()];
         for &site in core {
             let held = self.held(site);
+            let device = self.sites.get(site).map_or_else(String::new, |one| short(one.device));
             let rows = self.sites.get(site).and_then(|one| one.running()).map(|running| {
                 let held = running.node.replica().held_by_device();
+                let feeds = running.node.replica().feeds();
                 let rows = held.iter().map(|(device, held)| {
-                    let device: String = device.to_string().chars().take(4).collect();
-                    format!("{device}:{}", held.entries)
+                    let of_device = feeds.iter().filter(|(feed, _)| feed.device == *device);
+                    let missing: Vec<u64> = of_device
+                        .flat_map(|(_, state)| state.missing.iter().map(|(seq, _)| *seq))
+                        .collect();
+                    format!("{}:{} without {missing:?}", short(*device), held.entries)
                 });
                 let peers = running.engine.peers().count();
-                format!("{} peers, {}", peers, rows.collect::<Vec<_>>().join(" "))
+                let members = running.node.replica().roster().members().iter();
+                let members: Vec<String> = members.map(|device| short(*device)).collect();
+                let rows = rows.collect::<Vec<_>>().join(" ");
+                format!("{peers} peers, members {}, {rows}", members.join(" "))
             });
             let held = held.map_or_else(|| "none".to_owned(), |held| held.to_string());
-            lines.push(format!("till {site}: held {held}, {}", rows.unwrap_or_default()));
+            let rows = rows.unwrap_or_default();
+            lines.push(format!("till {site} ({device}): held {held}, {rows}"));
         }
         lines.join("; ")
     }
+}
+
+/// The first digits of a device's key.
+fn short(device: DeviceId) -> String {
+    device.to_string().chars().take(4).collect()
 }

@@ -1,11 +1,16 @@
 //! A member's key in wrong hands: whoever has it sends what no till would send.
 
+use pos_core::business_date::{BusinessDate, WallTime};
+use pos_core::ids::StoreId;
+use pos_core::price_book::{EditNumber, ProductEdit, ProductFields};
 use pos_core::product::{ProductKind, Sku};
 use pos_core::quantity::Quantity;
 use pos_core::record::Record;
 use pos_core::stock::{AdjustmentLine, InventoryAdjustment};
+use pos_core::store::StoreSettings;
 use replica::core::{
     DeviceKey, Entry, EntryDraft, EntryId, FeedId, Identity, Incarnation, Lane, OpClass, OpDraft,
+    Role,
 };
 use replica::memory::MemoryStorage;
 use replica::node::Node;
@@ -91,17 +96,19 @@ impl World {
         true
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of mischief")]
     fn odd_frames(
         &mut self,
         victim: usize,
         robbed: usize,
         secret: [u8; 32],
     ) -> Vec<(Class, Vec<u8>)> {
-        let what = self.draws.hostile.below(11);
+        let what = self.draws.hostile.below(15);
         let draw = &mut self.draws.hostile;
         let Some(node) = self.sites.get(robbed).and_then(Site::running).map(|one| &one.node) else {
             return Vec::new();
         };
+        let device = node.replica().device();
         let Some(store) = node.replica().store_id() else { return Vec::new() };
         let held = [0; 16];
         let software = "somebody".to_owned();
@@ -114,6 +121,7 @@ impl World {
         };
         let last = run.last().cloned().unwrap_or_default();
         let heads = node.replica().roster().heads(node.replica().device());
+        let manager = node.replica().own_role() != Some(Role::Till);
         match what {
             0 => frames.push((
                 Class::Control,
@@ -154,10 +162,37 @@ impl World {
                 middle.insert(middle.len().min(1), forged);
                 frames.push((Class::Bulk, window(middle)));
             }
-            _ => {
+            10 => {
                 let stranger = stranger(node, secret, draw.bytes());
                 frames.push((Class::Live, window(vec![stranger])));
             }
+            // Well signed with the member's own key: what it may not say.
+            11 => {
+                let record = settings_of(node).filter(|_| !manager);
+                frames.push((
+                    Class::Live,
+                    window(vec![signed(store, secret, draw.bytes(), heads, record)]),
+                ));
+            }
+            12 => {
+                let entry = signed(store, secret, draw.bytes(), heads, last_word("Mine"));
+                frames.push((Class::Live, window(vec![entry])));
+            }
+            13 => {
+                let nonce = draw.bytes();
+                for name in ["Mine", "Ours"] {
+                    let entry = signed(store, secret, nonce, heads.clone(), last_word(name));
+                    frames.push((Class::Live, window(vec![entry])));
+                }
+            }
+            _ => {
+                let other = StoreId::from_bytes(draw.bytes());
+                let entry = signed(other, secret, draw.bytes(), heads, thin_air());
+                frames.push((Class::Live, window(vec![entry])));
+            }
+        }
+        if what == 13 {
+            self.forked_devices.insert(device);
         }
         self.note(format_args!("somebody sends till {victim} odd frames, kind {what}"));
         frames
@@ -166,29 +201,21 @@ impl World {
 
 /// An entry of nobody's feed that claims to be another till's: its signature fits its own key alone.
 fn forged(node: &Node<MemoryStorage>, secret: [u8; 32], heads: Vec<EntryId>) -> Vec<u8> {
-    entry(node, secret, heads, Vec::new())
+    let Some(store) = node.replica().store_id() else { return Vec::new() };
+    signed(store, secret, [7; 8], heads, thin_air())
 }
 
 /// An entry of somebody who was never let in.
 fn stranger(node: &Node<MemoryStorage>, robbed: [u8; 32], secret: [u8; 32]) -> Vec<u8> {
     let device = DeviceKey::from_secret(robbed).device();
-    entry(node, secret, node.replica().roster().heads(device), Vec::new())
+    forged(node, secret, node.replica().roster().heads(device))
 }
 
-fn entry(
-    node: &Node<MemoryStorage>,
-    secret: [u8; 32],
-    roster_heads: Vec<EntryId>,
-    deps: Vec<EntryId>,
-) -> Vec<u8> {
-    let (Some(group), Ok(sku)) = (node.replica().store_id(), Sku::new("A001")) else {
-        return Vec::new();
-    };
-    let Ok(business_date) = pos_core::business_date::BusinessDate::new(2026, 3, 28) else {
-        return Vec::new();
-    };
-    let wall = pos_core::business_date::WallTime::from_millis(0);
-    let record = Record::StockAdjusted(InventoryAdjustment {
+/// Stock that nobody delivered.
+fn thin_air() -> Option<Record> {
+    let sku = Sku::new("A001").ok()?;
+    let business_date = BusinessDate::new(2026, 3, 28).ok()?;
+    Some(Record::StockAdjusted(InventoryAdjustment {
         lines: vec![AdjustmentLine {
             sku,
             kind: ProductKind::Stocked,
@@ -198,18 +225,42 @@ fn entry(
         reason: "out of thin air".to_owned(),
         business_date,
         idempotency_key: None,
-        wall_time: wall,
-    });
+        wall_time: WallTime::from_millis(0),
+    }))
+}
+
+/// The store's settings, as a till that is no manager's would have them.
+fn settings_of(node: &Node<MemoryStorage>) -> Option<Record> {
+    let settings = node.replica().settings().ok()?.clone();
+    Some(Record::StoreOpened(StoreSettings { edit: EditNumber(1), ..settings }))
+}
+
+/// A price for ever: an edit under a number that no other one reaches.
+fn last_word(name: &str) -> Option<Record> {
+    let sku = Sku::new("A001").ok()?;
+    let fields = ProductFields { name: Some(name.to_owned()), ..ProductFields::default() };
+    Some(Record::ProductsEdited(vec![ProductEdit { sku, edit: EditNumber(1 << 40), fields }]))
+}
+
+/// An entry in a life of its own (so that nothing of the till it robs is forked), well signed.
+fn signed(
+    group: StoreId,
+    secret: [u8; 32],
+    nonce: [u8; 8],
+    roster_heads: Vec<EntryId>,
+    record: Option<Record>,
+) -> Vec<u8> {
+    let Some(record) = record else { return Vec::new() };
     let draft = EntryDraft {
         group,
         lane: Lane::Ledger,
-        incarnation: Incarnation { counter: 1, nonce: [7; 8] },
+        incarnation: Incarnation { counter: 1, nonce },
         seq: 1,
         previous: EntryId::from_bytes([0; 32]),
         lamport: 1,
-        wall,
+        wall: WallTime::from_millis(0),
         roster_heads,
-        deps,
+        deps: Vec::new(),
         ops: vec![OpDraft {
             kind: record.kind(),
             class: OpClass::Fact,

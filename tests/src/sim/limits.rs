@@ -21,5 +21,7 @@ pub(super) const FLOOR_UNFLUSHED_MS: u64 = 60;
 pub(super) const STARTS_IN_A_ROW: u32 = 20;
 /// Bytes one till may hold in queued frames, all its connections together.
 pub(super) const QUEUED_BYTES_MAX: usize = 64 << 20;
+/// Of so many sales one is followed by a power cut before anything else happens.
+pub(super) const POWER_CUT_BEHIND_SALES: u64 = 25;
 /// Time a connection has to last for its pair to be dialled again without a pause, in milliseconds.
 pub(super) const STEADY_LINK_MS: u64 = 10_000;

@@ -20,6 +20,7 @@ mod limits;
 mod network;
 mod outcome;
 mod power;
+mod rot;
 mod setup;
 mod shop;
 mod shrink;

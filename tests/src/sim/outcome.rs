@@ -70,6 +70,7 @@ fn play(config: &Config, aloud: bool) -> Outcome {
         }
     }
     if world.converged
+        && !world.gone
         && world.violation().is_none()
         && let Err(error) = world.check_all()
     {

@@ -1,5 +1,6 @@
 //! Tills that lose their power, and start again.
 
+use replica::journal::faults::Op;
 use replica::memory::{Crash, Keep, MemoryStorage};
 use replica::node::Node;
 use replica::sync::Engine;
@@ -43,6 +44,7 @@ impl World {
         };
         let Power::On(running) = core::mem::replace(&mut one.power, Power::Gone) else { return };
         one.timer_ms = None;
+        one.off_ms = (crash == Crash::KILL).then_some(now);
         one.restarting = false;
         one.rebuilding = false;
         let Running { node, engine, .. } = *running;
@@ -51,6 +53,7 @@ impl World {
             self.witness.stopped(site, now);
         }
         let mut disk = node.into_storage();
+        let half_written = disk.faults().met() == Some(Op::Write);
         disk.faults().clear();
         let files = disk.disk().clone();
         if disk.crash(crash).is_err() {
@@ -65,6 +68,7 @@ impl World {
             }
         }
         if let Some(one) = self.sites.get_mut(site) {
+            one.is_half_written |= half_written;
             one.power = Power::Off(Box::new(disk));
         }
         self.note(format_args!("till {site} {why}, {:?}", crash.files));
@@ -85,6 +89,7 @@ impl World {
         let start_fails =
             !self.healed && self.config.has(Fault::PowerCuts) && self.draws.disk.chance(1, 10);
         let after = self.draws.disk.below(12);
+        self.rot_own(site);
         let Some(one) = self.sites.get_mut(site) else { return };
         let disk = match core::mem::replace(&mut one.power, Power::Gone) {
             Power::Off(disk) => disk,

@@ -47,12 +47,16 @@ pub(super) struct Site {
     pub(super) trusted: BTreeSet<DeviceId>,
     /// An old image of its disk, and when it was made.
     pub(super) backup: Option<(u64, MemoryStorage)>,
+    /// When it went off last, if nothing it had written was lost.
+    pub(super) off_ms: Option<u64>,
     /// A manager has shut it out.
     pub(super) revoked: bool,
     /// The copy of another till.
     pub(super) is_copy: bool,
     /// Its disk has altered what was written.
     pub(super) is_rotten: bool,
+    /// A write failed before all of it was done: what it left may look like a whole frame gone bad.
+    pub(super) is_half_written: bool,
     /// Starts that failed in a row.
     pub(super) failed_starts: u32,
     /// How often it was started: tells events of an earlier run of the program.

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use replica::core::{Alarm, Moment};
 use replica::journal::Options;
+use replica::memory::Keep;
 use replica::recovery::RecoveryPhrase;
 use replica::sync::{Class, ConnId, Output};
 
 use super::cashier::Desk;
 use super::config::{Config, Fault};
-use super::limits::{EVENTS_MAX, QUEUED_BYTES_MAX};
+use super::limits::{EVENTS_MAX, POWER_CUT_BEHIND_SALES, QUEUED_BYTES_MAX};
 use super::network::{Network, Place, Sent};
 use super::shop::Shop;
 use super::site::{Power, Running, Site};
@@ -101,13 +102,15 @@ pub(super) struct World {
     pub(super) healed: bool,
     pub(super) converged: bool,
     pub(super) converge_ms: u64,
+    /// The only copy of an entry went bad: what follows it cannot be passed on.
+    pub(super) gone: bool,
     pub(super) quiet_since: Option<u64>,
     /// Blocked directions, since when.
     pub(super) blocked_since: BTreeMap<(usize, usize), u64>,
     queued: usize,
     pub(super) store: Option<pos_core::ids::StoreId>,
-    /// What a member's key in wrong hands has signed.
-    pub(super) hostile_devices: BTreeSet<pos_core::ids::DeviceId>,
+    /// Devices whose keys, in wrong hands, have signed two entries for one place.
+    pub(super) forked_devices: BTreeSet<pos_core::ids::DeviceId>,
 }
 
 impl core::fmt::Debug for World {
@@ -150,11 +153,12 @@ impl World {
             healed: false,
             converged: false,
             converge_ms: 0,
+            gone: false,
             quiet_since: None,
             blocked_since: BTreeMap::new(),
             queued: 0,
             store: None,
-            hostile_devices: BTreeSet::new(),
+            forked_devices: BTreeSet::new(),
         }
     }
 
@@ -288,7 +292,7 @@ impl World {
 
     fn alarm(&mut self, site: usize, alarm: &Alarm) {
         match alarm {
-            Alarm::ChangeRefused { entry, reason } if self.hostile_devices.is_empty() => {
+            Alarm::ChangeRefused { entry, reason } => {
                 let what = format!("till {site} refused a change of {entry}: {reason}");
                 self.witness.complain("honest changes", what);
             }
@@ -298,13 +302,14 @@ impl World {
             }
             Alarm::Damaged(damage) => {
                 self.note(format_args!("till {site} meets damage: {}", damage.reason));
-                let rotten = self.sites.get(site).is_some_and(|one| one.is_rotten);
-                if !rotten {
+                let explained =
+                    self.sites.get(site).is_some_and(|one| one.is_rotten || one.is_half_written);
+                if !explained {
                     let what = format!("till {site}: {}: {}", damage.place, damage.reason);
                     self.witness.complain("no damage without a cause", what);
                 }
             }
-            Alarm::Unreadable { .. } | Alarm::WritingStopped(_) | Alarm::ChangeRefused { .. } => {}
+            Alarm::Unreadable { .. } | Alarm::WritingStopped(_) => {}
         }
     }
 
@@ -374,6 +379,16 @@ impl World {
         let did = core::mem::take(&mut one.cashier.did);
         if !did.is_empty() {
             self.note(format_args!("till {site} {did}"));
+        }
+        // The power likes to fail right behind an answer, before the till does anything else.
+        let sold = did.starts_with("paid") && self.config.has(Fault::PowerCuts) && !self.healed;
+        if sold && self.draws.disk.chance(1, POWER_CUT_BEHIND_SALES) {
+            let mut crash = self.draw_crash();
+            if crash.files == Keep::Everything {
+                crash.files = Keep::Nothing;
+            }
+            *self.injected.entry(Fault::PowerCuts).or_default() += 1;
+            self.crash(site, crash, "loses its power behind an answer");
         }
         self.settle(site);
         if self.sites.get(site).is_some_and(|one| one.revoked) && self.healed {

@@ -129,7 +129,8 @@ impl Replica {
                 return Err(error);
             }
         }
-        Ok(target.present(self.cart_in_memory(cart)?.view()))
+        // Read as for the screen: of a remainder that waits, lines that were sold are not shown.
+        self.view_of(reads, cart, &target)
     }
 
     /// A cart as it stands, or what a payment left of one.

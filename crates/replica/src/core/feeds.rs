@@ -147,6 +147,11 @@ impl Feeds {
         self.known = Known::default();
     }
 
+    /// Devices that have written something that is held.
+    pub(crate) fn devices(&self) -> impl Iterator<Item = DeviceId> {
+        self.known.of.keys().copied()
+    }
+
     /// Feeds that entries were added to since the last call.
     pub(crate) fn take_grown(&mut self) -> BTreeSet<FeedId> {
         core::mem::take(&mut self.grown)

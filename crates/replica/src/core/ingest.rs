@@ -6,6 +6,7 @@ use super::command::CommandError;
 use super::effect::Effect;
 use super::entry::{DecodeError, Entry, SignatureError};
 use super::identity::FeedId;
+use super::places::Looked;
 use super::replica::Replica;
 use crate::limits;
 use crate::simulation::{self, Canary, Mark};
@@ -131,9 +132,25 @@ impl Replica {
         let mut result = Ingested::default();
         for (entry, bytes) in entries.iter().zip(window) {
             result.taken += 1;
-            if self.holds(reads, entry)? {
-                result.known += 1;
-                continue;
+            match self.look_for(reads, entry)? {
+                Looked::NotHeld => {}
+                Looked::Held => {
+                    result.known += 1;
+                    continue;
+                }
+                Looked::Unreadable(damage) => {
+                    // It is counted in already, so it may not come in once more beside itself: it
+                    // has to count as missing first.
+                    self.meet_damage(&damage);
+                    if let Some((done, total)) = self.rebuilding() {
+                        if result.new > 0 {
+                            self.effect(Effect::Flush(Stream::Others));
+                        }
+                        return Err(CommandError::Rebuilding { done, total }.into());
+                    }
+                    result.known += 1;
+                    continue;
+                }
             }
             let ordinal = self.append_frame(Stream::Others, FrameKind::Entry, bytes.to_vec());
             self.fold(reads, Stream::Others, ordinal, entry)?;
@@ -150,13 +167,17 @@ impl Replica {
     }
 
     /// Whether an entry is held.
-    fn holds(&self, reads: &dyn Reads, entry: &Entry) -> Result<bool, StorageError> {
+    pub(super) fn look_for(
+        &self,
+        reads: &dyn Reads,
+        entry: &Entry,
+    ) -> Result<Looked, StorageError> {
         let header = entry.header();
         let before = header.seq.saturating_sub(1);
         // What follows an end of its feed is new: the usual case, told without a look at the disk.
         if self.feeds.ends_with(&header.feed, before, header.previous) {
-            return Ok(false);
+            return Ok(Looked::NotHeld);
         }
-        self.holds_at(reads, header.feed, header.seq, entry.id())
+        self.look_at(reads, header.feed, header.seq, entry.id())
     }
 }

@@ -13,7 +13,7 @@ use super::identity::FeedId;
 use super::keys;
 use super::replica::Replica;
 use crate::limits;
-use crate::storage::{Ordinal, Reads, StorageError, Stream};
+use crate::storage::{Damage, Ordinal, Reads, StorageError, Stream};
 
 /// Sequence numbers of one row.
 const ENTRIES_PER_ROW: u64 = 64;
@@ -99,22 +99,49 @@ impl Replica {
         seq: u64,
         id: EntryId,
     ) -> Result<bool, StorageError> {
+        Ok(matches!(self.look_at(reads, feed, seq, id)?, Looked::Held))
+    }
+
+    /// Looks for the entry `id` at number `seq` of its feed.
+    pub(super) fn look_at(
+        &self,
+        reads: &dyn Reads,
+        feed: FeedId,
+        seq: u64,
+        id: EntryId,
+    ) -> Result<Looked, StorageError> {
         let places = self.places_from(reads, feed, seq)?;
         let mut here = places.into_iter().take_while(|(held, _)| *held == seq).peekable();
         if here.peek().is_none() {
-            return Ok(false);
+            return Ok(Looked::NotHeld);
         }
         if let Some(place) = self.overlay.get(reads, &keys::entry(id))? {
             let place = keys::parse_place(&place);
-            return Ok(here.any(|(_, held)| Some(held) == place));
+            let is_here = here.any(|(_, held)| Some(held) == place);
+            return Ok(if is_here { Looked::Held } else { Looked::NotHeld });
         }
+        let mut unreadable = None;
         for (_, (stream, ordinal)) in here {
-            // Damage since it was folded does not unmake it, but nobody can tell which it was.
-            let Ok(frame) = self.frame(reads, stream, ordinal) else { continue };
-            if Entry::decode(&frame.payload).is_ok_and(|entry| entry.id() == id) {
-                return Ok(true);
+            match self.frame(reads, stream, ordinal) {
+                Ok(frame) if Entry::decode(&frame.payload).is_ok_and(|entry| entry.id() == id) => {
+                    return Ok(Looked::Held);
+                }
+                Ok(_) | Err(StorageError::NoSuchFrame { .. }) => {}
+                Err(StorageError::Damaged(damage)) => unreadable = Some(damage),
+                Err(other) => return Err(other),
             }
         }
-        Ok(false)
+        Ok(unreadable.map_or(Looked::NotHeld, Looked::Unreadable))
     }
+}
+
+/// What stands where an entry would be.
+#[derive(Debug)]
+pub(super) enum Looked {
+    /// The entry.
+    Held,
+    /// Nothing, or others of a forked feed.
+    NotHeld,
+    /// What was folded and cannot be read any more: nobody can tell whether it was this one.
+    Unreadable(Damage),
 }

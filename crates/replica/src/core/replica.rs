@@ -116,6 +116,8 @@ pub struct Replica {
     pub(super) waiting: VecDeque<Waiting>,
     pub(super) rebuild: Option<Rebuild>,
     pub(super) damage: BTreeSet<crate::storage::Damage>,
+    /// Frames of others that were found unreadable when a peer wanted them.
+    pub(super) unreadable: BTreeSet<Ordinal>,
     pub(super) room: Room,
     pub(super) stopped: Option<String>,
     pub(super) effects: VecDeque<Effect>,
@@ -164,6 +166,7 @@ impl Replica {
             waiting: VecDeque::new(),
             rebuild: None,
             damage: BTreeSet::new(),
+            unreadable: BTreeSet::new(),
             room: Room::Ample,
             stopped: None,
             effects: VecDeque::new(),
@@ -238,7 +241,9 @@ impl Replica {
     pub fn poll_timeout(&self) -> Option<u64> {
         let publish = (!self.movements.is_empty() && self.stopped.is_none())
             .then(|| self.published_at_ms.saturating_add(limits::STOCK_PUBLISH_MS));
-        let commit = (self.overlay.len() > 0 && self.stopped.is_none())
+        // What is not flushed yet says itself when the map may follow.
+        let ready = self.all_flushed() && self.unfolded.is_empty() && self.stopped.is_none();
+        let commit = (self.overlay.len() > 0 && ready)
             .then(|| self.committed_at_ms.saturating_add(limits::MAP_COMMIT_MS));
         [self.floor_due_ms, publish, commit].into_iter().flatten().min()
     }

@@ -146,6 +146,8 @@ pub struct Roster {
     cuts: BTreeMap<DeviceId, Cuts>,
     recovery: Option<DeviceId>,
     managers: BTreeSet<DeviceId>,
+    /// Asked for at every frame: worked out once for each record.
+    members: BTreeSet<DeviceId>,
 }
 
 /// What a new record changed for entries that were judged before.
@@ -190,6 +192,7 @@ impl Roster {
         self.cuts = weighed.cuts;
         self.recovery = weighed.recovery;
         self.managers = weighed.managers;
+        self.members = self.work_out_members();
         if touched.is_empty() { Growth::More } else { Growth::Other(touched) }
     }
 
@@ -249,7 +252,11 @@ impl Roster {
     }
 
     /// Devices that belong to the store and were not revoked. The recovery key is no device.
-    pub fn members(&self) -> BTreeSet<DeviceId> {
+    pub const fn members(&self) -> &BTreeSet<DeviceId> {
+        &self.members
+    }
+
+    fn work_out_members(&self) -> BTreeSet<DeviceId> {
         self.counted()
             .flat_map(|(_, entry)| entry.grants())
             .map(|grant| grant.device)

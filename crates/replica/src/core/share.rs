@@ -14,7 +14,7 @@ use super::places;
 use super::replica::Replica;
 use crate::limits;
 use crate::simulation::{self, Canary};
-use crate::storage::{FrameKind, Reads, StorageError};
+use crate::storage::{Damage, FrameKind, Reads, StorageError, Stream};
 
 /// Entries of one feed, each following the one before: what a peer takes in as one window.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,12 +57,17 @@ pub struct Held {
     pub entries: u64,
     /// Of the ends and gaps of all its feeds.
     pub digest: Digest,
+    /// Nothing in between is missing.
+    pub is_whole: bool,
 }
 
 impl Replica {
     /// Entries of `feed` from `from` on, as many as fit into `bytes` (at least one) and as
-    /// are on disk. `None` where there is none to give: the end, or what waits for its flush, or
-    /// cannot be read any more.
+    /// are on disk. `None` where there is none to give: the end, a gap, or what waits for its flush.
+    ///
+    /// # Errors
+    /// [`StorageError::Damaged`] when the first of them cannot be read any more: see
+    /// [`Replica::meet_damage`].
     pub fn run_from(
         &self,
         reads: &dyn Reads,
@@ -77,6 +82,10 @@ impl Replica {
             let Some(&(last_of_row, _)) = places.last() else { break };
             let mut again = Cursor { skip: 0, ..next };
             for (seq, (stream, ordinal)) in places {
+                // Nobody can take in what follows an entry that is missing here.
+                if seq > again.seq.saturating_add(u64::from(again.skip > 0)) {
+                    break 'rows;
+                }
                 again = if seq == again.seq { again } else { Cursor { seq, skip: 0 } };
                 again.skip += 1;
                 if again <= next {
@@ -89,7 +98,10 @@ impl Replica {
                 }
                 let frame = match reads.read(stream, ordinal) {
                     Ok(frame) if frame.kind == FrameKind::Entry => frame,
-                    // Damage is told elsewhere; others have the entry, or nobody has.
+                    Err(StorageError::Damaged(damage)) if gathered.entries.is_empty() => {
+                        return Err(StorageError::Damaged(damage));
+                    }
+                    // What came before it goes out first.
                     Ok(_) | Err(StorageError::Damaged(_) | StorageError::NoSuchFrame { .. }) => {
                         break 'rows;
                     }
@@ -108,6 +120,17 @@ impl Replica {
             next = Cursor::behind(last_of_row);
         }
         Ok(gathered.into_run(feed, next))
+    }
+
+    /// A frame that the index names cannot be read any more. What it held of another device counts
+    /// as missing once all is folded again, and is then fetched from whoever has it: until then this
+    /// device would say that it holds what it cannot pass on. Done once for each frame.
+    pub fn meet_damage(&mut self, damage: &Damage) {
+        let others = damage.stream == Stream::Others;
+        let busy = self.rebuild.is_some() || self.stopped.is_some();
+        if others && !busy && self.unreadable.insert(damage.first) {
+            self.begin_rebuild("an entry on the disk cannot be read any more".to_owned());
+        }
     }
 
     /// The end of this device's feed of a lane in its present life, durable or not.
@@ -129,14 +152,12 @@ impl Replica {
 
     /// What each device has written, as held here.
     pub fn held_by_device(&self) -> BTreeMap<DeviceId, Held> {
-        let mut all = BTreeMap::new();
-        let mut feeds = self.feeds.iter().peekable();
-        while let Some((first, _)) = feeds.peek() {
-            let device = first.device;
-            all.insert(device, self.held_of(device));
-            while feeds.next_if(|(feed, _)| feed.device == device).is_some() {}
-        }
-        all
+        self.authors().map(|device| (device, self.held_of(device))).collect()
+    }
+
+    /// The devices that have written what is held here.
+    pub fn authors(&self) -> impl Iterator<Item = DeviceId> {
+        self.feeds.devices()
     }
 
     /// What one device has written, as held here.
@@ -147,14 +168,16 @@ impl Replica {
     fn work_out_held(&self, device: DeviceId) -> Held {
         let mut hasher = blake3::Hasher::new_derive_key("tillmesh held of a device v1");
         let mut entries = 0_u64;
+        let mut is_whole = true;
         for (feed, state) in self.feeds.of(device) {
             hasher.update(&feed.to_key());
             hasher.update(&state.encode());
+            is_whole &= state.missing.is_empty();
             let ends: u64 = state.heads.iter().map(|(seq, _)| *seq).fold(0, u64::saturating_add);
             let gaps: u64 = state.missing.iter().map(|(seq, _)| *seq).fold(0, u64::saturating_add);
             entries = entries.saturating_add(ends.saturating_sub(gaps));
         }
-        Held { entries, digest: Digest::of(&hasher) }
+        Held { entries, digest: Digest::of(&hasher), is_whole }
     }
 
     /// Whether entry `id` is held as number `seq` of `feed`.

@@ -229,6 +229,20 @@ impl<D: Disk> Log<D> {
         self.next_file.is_some() || left >= self.options.reserve_bytes
     }
 
+    /// Whether frames of so many bytes in all find room, in the current segment or in the next one,
+    /// which is got ready for them.
+    pub(crate) fn fits(&mut self, disk: &D, bytes: u64) -> bool {
+        if self.stopped || self.current.as_ref().is_some_and(|current| current.left() >= bytes) {
+            return !self.stopped;
+        }
+        let need = bytes.saturating_add(SEGMENT_HEADER_BYTES as u64);
+        if self.next_file.as_ref().is_some_and(|(_, ready)| *ready < need) {
+            self.next_file = None;
+        }
+        self.prepare(disk, need);
+        self.next_file.is_some()
+    }
+
     /// Asks for the next segment once the current one is half used, once: appending must not pay
     /// for a full disk again and again. [`Self::has_room`] goes on asking.
     fn prepare_early(&mut self, disk: &D) {

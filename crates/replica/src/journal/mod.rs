@@ -152,6 +152,14 @@ impl<D: Disk> Journal<D> {
         if ledger && floor { Room::Ample } else { Room::Scarce }
     }
 
+    /// See [`crate::storage::Storage::has_room_for_others`].
+    pub fn has_room_for_others(&mut self, payloads: &[usize]) -> bool {
+        let bytes = payloads.iter().map(|length| frame::frame_bytes(*length) as u64);
+        let bytes = bytes.fold(0, u64::saturating_add);
+        let (disk, others) = self.parts(Stream::Others);
+        others.fits(disk, bytes)
+    }
+
     /// See [`crate::storage::Storage::recovered`].
     pub const fn recovered(&self, stream: Stream) -> &Recovered {
         self.log(stream).recovered()

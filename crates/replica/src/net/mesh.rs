@@ -611,7 +611,7 @@ impl Mesh {
         if records == self.known.1 {
             return;
         }
-        let mut members = roster.members();
+        let mut members = roster.members().clone();
         members.extend(self.trusted.iter().filter(|device| !roster.is_revoked(**device)));
         members.remove(&node.replica().device());
         self.known.1 = records;

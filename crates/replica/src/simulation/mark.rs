@@ -40,6 +40,8 @@ marks! {
     WritingStopped = "writing stopped by the disk",
     /// A new sale was refused for want of room.
     DiskFullRefused = "new sale refused, disk full",
+    /// Entries of other tills were put off for want of room.
+    NoRoomForOthers = "window put off, disk full",
     /// A journal went on in another file.
     SegmentRolled = "journal went on in a new file",
     /// A command that was sent again was answered with what it had done.

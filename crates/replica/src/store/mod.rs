@@ -235,4 +235,8 @@ impl<D: Disk> Storage for FileStorage<D> {
     fn room(&mut self) -> Room {
         self.journal.room()
     }
+
+    fn has_room_for_others(&mut self, payloads: &[usize]) -> bool {
+        self.journal.has_room_for_others(payloads)
+    }
 }

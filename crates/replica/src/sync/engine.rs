@@ -213,7 +213,10 @@ impl Engine {
                 self.send_digest(node, conn, now);
             }
         }
-        self.choose(node, now);
+        let patience_ends = self.chosen_ms.saturating_add(limits::SOURCE_PATIENCE_MS) <= now;
+        if patience_ends || !self.dropped.is_empty() {
+            self.choose(node, now);
+        }
         self.pump(node);
         self.resume(node);
     }
@@ -236,6 +239,12 @@ impl Engine {
             ahead: session.theirs.values().map(|row| row.entries).max().unwrap_or(0),
             in_flight: session.in_flight_bytes(),
         })
+    }
+
+    /// Whether there is nothing to send to anybody until a feed grows.
+    pub fn has_sent_all(&self) -> bool {
+        let serving = self.sessions.values().flat_map(|session| session.serving.values());
+        serving.into_iter().all(super::session::Serving::is_idle)
     }
 
     /// On how many devices besides this one the entry `seq` of an own feed is stored.

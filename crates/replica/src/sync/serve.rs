@@ -5,12 +5,12 @@ use pos_core::ids::DeviceId;
 
 use super::engine::{CloseReason, Engine};
 use super::message::{Have, Message, Total, Want, Window};
-use super::session::Serving;
+use super::session::{Serving, Session};
 use super::{Class, ConnId};
 use crate::core::{Cursor, FeedId, FeedState, Lane};
 use crate::limits;
 use crate::node::Node;
-use crate::storage::Storage;
+use crate::storage::{Storage, StorageError};
 
 impl Engine {
     /// Sends what has been written or taken in since the last call.
@@ -73,7 +73,9 @@ impl Engine {
                     .collect();
                 for (feed, state) in feeds {
                     let row = rows.iter().find(|row| row.feed(device) == feed);
-                    let known = row.filter(|_| state.is_one_run()).is_some_and(|row| {
+                    // It names only feeds of which it has all up to there: a gap below is none of its
+                    // own. Of a fork it may have the other branch.
+                    let known = row.filter(|_| !state.is_forked()).is_some_and(|row| {
                         let held = node.query(|replica, reads| {
                             replica.has_entry(reads, feed, row.seq, row.head)
                         });
@@ -152,6 +154,10 @@ impl Engine {
 
     /// Sends a peer windows until it has enough to acknowledge or all there is.
     pub(super) fn serve<S: Storage>(&mut self, node: &mut Node<S>, conn: ConnId) {
+        let busy = |session: &Session| !session.serving.values().all(Serving::is_idle);
+        if !self.sessions.get(&conn).is_some_and(busy) {
+            return;
+        }
         for feed in self.lagging(conn) {
             while self.send_window(node, conn, feed) {}
         }
@@ -185,12 +191,15 @@ impl Engine {
             Some((of, run)) if of == from => Ok(Some(run)),
             _ => node.query(|replica, reads| replica.run_from(reads, feed, cursor, bytes)),
         };
+        if let Err(StorageError::Damaged(damage)) = &run {
+            node.meet_damage(damage);
+        }
         let reached = node.replica().feed_state(&feed).map_or(0, FeedState::reached);
         let Ok(Some(run)) = run else {
-            // Behind the end there is nothing; before it something waits for its flush, or cannot
-            // be read, and is tried again when the feed grows. Where the end is, an index in the making
-            // does not know.
-            if cursor.seq > reached && node.replica().rebuilding().is_none() {
+            // Behind the end there is nothing until the feed grows; before it something waits for its
+            // flush, or is missing. Where the end is, an index in the making does not know.
+            let end = Cursor { seq: reached, skip: 0 };
+            if cursor > end && node.replica().rebuilding().is_none() {
                 serving.lagging.remove(&feed);
             }
             return false;

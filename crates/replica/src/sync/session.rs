@@ -62,6 +62,13 @@ pub(super) struct Serving {
     pub(super) lagging: BTreeSet<FeedId>,
 }
 
+impl Serving {
+    /// Whether there is nothing to send until a feed grows.
+    pub(super) fn is_idle(&self) -> bool {
+        self.standing && self.lagging.is_empty()
+    }
+}
+
 impl Session {
     pub(super) fn new(device: DeviceId, address: Option<SocketAddr>, now_ms: u64) -> Self {
         Self {

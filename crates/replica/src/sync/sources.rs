@@ -143,7 +143,7 @@ impl Engine {
             }
         }
         // The roster first: entries of devices that are not known yet would all be kept aside.
-        if node.replica().own_role().is_none() && !self.direct_are_done(node.replica()) {
+        if !self.direct_are_done(node.replica()) && node.replica().own_role().is_none() {
             return;
         }
         for &author in &authors {
@@ -160,8 +160,8 @@ impl Engine {
     /// Everybody who has written something, or is here. Those who are known come first: what a peer
     /// makes up takes nobody's place.
     fn authors(&self, replica: &Replica) -> Vec<DeviceId> {
-        let mut known = replica.roster().members();
-        known.extend(replica.held_by_device().into_keys());
+        let mut known = replica.roster().members().clone();
+        known.extend(replica.authors());
         let ready = || self.sessions.values().filter(|session| session.ready);
         known.extend(ready().map(|session| session.device));
         let told: BTreeSet<DeviceId> = ready()
@@ -347,9 +347,10 @@ impl Engine {
 }
 
 /// Whether a peer holds something of a device that is not here, as far as the counts tell: with a
-/// smaller count it asks for what is here, and has more than here afterwards.
+/// smaller count it asks for what is here, and has more than here afterwards. Where something in
+/// between is missing here, what follows it cannot be given, and whoever holds something else may have it.
 pub(super) fn is_ahead(replica: &Replica, row: &SummaryRow) -> bool {
     let mine = replica.held_of(row.device);
-    row.entries > mine.entries
-        || (row.entries == mine.entries && row.digest != mine.digest.to_bytes())
+    let may_have_more = row.entries == mine.entries || !mine.is_whole;
+    row.entries > mine.entries || (may_have_more && row.digest != mine.digest.to_bytes())
 }

@@ -11,7 +11,33 @@ use super::super::witness::Fact;
 use super::{Cashier, Desk};
 
 impl Cashier {
-    pub(super) fn pay(&mut self, desk: &mut Desk<'_>, cart: CartId) -> u64 {
+    /// Pays a cart; where another till has done so, what that one left.
+    pub(super) fn pay_all(&mut self, desk: &mut Desk<'_>, cart: CartId) -> u64 {
+        let open = desk.cart(cart).is_some_and(|view| view.live_lines().next().is_some());
+        if open {
+            let pause = self.pay(desk, cart);
+            if self.paid_elsewhere.take().is_none() {
+                return pause;
+            }
+        }
+        self.basket = None;
+        self.collect_rest(desk, cart)
+    }
+
+    /// Takes the money for what was left of a cart that another till has paid.
+    pub(super) fn collect_rest(&mut self, desk: &mut Desk<'_>, cart: CartId) -> u64 {
+        let Ok(open) = desk.ask(|replica, disk| replica.open_carts(disk)) else { return 1_000 };
+        let rest = open.into_iter().map(|view| view.id).find(|&id| {
+            let of = desk.ask(|replica, disk| replica.remainder(disk, id));
+            of.ok().flatten().is_some_and(|remainder| remainder.of == cart)
+        });
+        let Some(rest) = rest else { return self.pause() };
+        let root = desk.witness.root(cart);
+        desk.witness.root_of.insert(rest, root);
+        self.pay(desk, rest)
+    }
+
+    fn pay(&mut self, desk: &mut Desk<'_>, cart: CartId) -> u64 {
         self.basket = None;
         let Some(view) = desk.cart(cart) else { return 1_000 };
         if view.live_lines().next().is_none() {
