@@ -6,7 +6,7 @@ use super::bitmap::Bitmap;
 use super::code_page::CodePage;
 use super::codes;
 use super::font::{Cell, Fonts};
-use super::layout::{Element, Line, Style};
+use super::layout::{Element, Line, Style, columns};
 use super::profile::{Cutter, DrawerPin, Profile, QrCodes};
 use crate::limits::STRIP_BYTES_MAX;
 
@@ -93,7 +93,11 @@ struct Encoder<'a> {
 
 impl Encoder<'_> {
     fn line(&mut self, line: &Line) {
-        let text: String = line.text.trim_end().chars().filter(|c| !c.is_control()).collect();
+        let mut text: String = line.text.trim_end().chars().filter(|c| !c.is_control()).collect();
+        if columns(&text) == 0 {
+            // Marks that belong to a letter, without one: there is nothing to draw.
+            text.clear();
+        }
         match self.in_a_table(&text) {
             Some((number, letters)) => self.text(number, &letters, line.style),
             None => self.picture(&line_picture(&text, line.style, self.fonts)),

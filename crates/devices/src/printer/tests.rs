@@ -167,6 +167,14 @@ fn the_bytes_of_a_short_paper_are_these() {
 }
 
 #[test]
+fn marks_without_a_letter_are_an_empty_line() {
+    let line = Line { text: "\u{aa4c}".to_owned(), style: Style::Plain };
+    let fonts = Fonts::new().unwrap();
+    let bytes = encode(&[Element::Line(line)], &Profile::EPSON_80_MM, &fonts).bytes();
+    assert!(bytes.starts_with(b"\x1b@\x1bt\x10\n"), "{bytes:?}");
+}
+
+#[test]
 fn what_no_table_has_is_a_picture_as_high_as_its_line() {
     let line = Line { text: "茶 2.00".to_owned(), style: Style::Plain };
     let fonts = Fonts::new().unwrap();
