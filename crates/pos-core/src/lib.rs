@@ -18,6 +18,7 @@ pub mod business_date;
 pub mod cart;
 pub mod cash_rounding;
 mod codec;
+pub mod durability;
 pub mod gs1;
 pub mod gtin;
 pub mod ids;

@@ -3,11 +3,17 @@
 //! Built from the transaction alone, so that a copy printed a year later says what the original
 //! said, with the word "copy" on it.
 
+mod report;
+mod witness;
+
+pub use report::{ReportDocument, ReportKind};
+pub use witness::{ReceiptWitness, ReceiptWitnessError};
+
 use serde::{Deserialize, Serialize};
 
 use crate::business_date::BusinessDate;
 use crate::cart::Direction;
-use crate::ids::{OperatorId, RegisterId};
+use crate::ids::{OperatorId, RecordId, RegisterId};
 use crate::money::{Money, MoneyError};
 use crate::product::{Sku, UnitOfMeasure};
 use crate::quantity::Quantity;
@@ -34,6 +40,9 @@ pub enum ReceiptMark {
     Copy,
     /// The customer is paid.
     Return,
+    /// One device stores the sale: it is lost if that device is, and the paper is then its witness.
+    #[serde(rename = "THIS TILL ONLY")]
+    ThisTillOnly,
 }
 
 impl ReceiptMark {
@@ -42,6 +51,7 @@ impl ReceiptMark {
         match self {
             Self::Copy => "COPY",
             Self::Return => "RETURN",
+            Self::ThisTillOnly => "STORED ON THIS TILL ONLY",
         }
     }
 }
@@ -119,6 +129,8 @@ pub struct ReceiptDocument {
     pub header: Vec<String>,
     /// The receipt's number.
     pub number: ReceiptNumber,
+    /// The record it is the receipt of.
+    pub transaction: RecordId,
     /// The register.
     pub register: RegisterId,
     /// Who served.
@@ -149,6 +161,39 @@ pub struct ReceiptDocument {
     pub footer: Vec<String>,
 }
 
+impl ReceiptDocument {
+    /// The document with the mark [`ReceiptMark::ThisTillOnly`] if that is so: `devices` is the number
+    /// of devices that stored the sale when the receipt was printed, this one included.
+    #[must_use]
+    pub fn stored_on(mut self, devices: usize) -> Self {
+        self.marks.retain(|&mark| mark != ReceiptMark::ThisTillOnly);
+        if devices <= 1 {
+            self.marks.push(ReceiptMark::ThisTillOnly);
+        }
+        self
+    }
+
+    /// The same receipt as a copy. Where the sale was stored when the original was printed is not
+    /// what a copy says.
+    #[must_use]
+    pub fn into_copy(mut self) -> Self {
+        self.marks.retain(|mark| matches!(mark, ReceiptMark::Return));
+        self.marks.insert(0, ReceiptMark::Copy);
+        self
+    }
+
+    /// Whether it says that it is a copy.
+    pub fn is_copy(&self) -> bool {
+        self.marks.contains(&ReceiptMark::Copy)
+    }
+
+    /// What its QR code says.
+    pub fn witness(&self) -> ReceiptWitness {
+        let entry = self.transaction.as_bytes().first_chunk().copied().unwrap_or_default();
+        ReceiptWitness { number: self.number.clone(), total: self.payable, entry }
+    }
+}
+
 /// The receipt of a transaction.
 pub fn receipt(
     sale: &Recorded<SaleTransaction>,
@@ -157,6 +202,7 @@ pub fn receipt(
     edition: ReceiptEdition,
 ) -> Result<ReceiptDocument, MoneyError> {
     let number = sale.receipt_number();
+    let transaction = sale.id;
     let sale = &sale.record;
     let mut marks = Vec::new();
     if edition == ReceiptEdition::Copy {
@@ -187,6 +233,7 @@ pub fn receipt(
         store: settings.name.clone(),
         header: settings.receipt_header.clone(),
         number,
+        transaction,
         register: sale.register.clone(),
         operator: sale.operator.clone(),
         label: sale.label.clone(),

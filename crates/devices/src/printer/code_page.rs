@@ -1,13 +1,17 @@
 //! The 256 characters a printer knows at a time.
 
 /// A printer's character table. The number that selects it is Epson's; other makers number theirs
-/// differently, so it is part of a [`super::Model`].
+/// differently, so it is part of a [`super::Profile`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CodePage {
     /// PC437: what every printer begins with. No euro.
     Pc437,
     /// PC858: Western Europe with the euro.
     Pc858,
+    /// PC852: Central Europe. No euro.
+    Pc852,
+    /// PC866: Cyrillic. No euro.
+    Pc866,
     /// Windows-1252: Western Europe with the euro and typographic quotes.
     Wpc1252,
 }
@@ -28,6 +32,16 @@ const WPC1252: &str = "\
 \u{a0}¡¢£¤¥¦§¨©ª«¬\u{ad}®¯°±²³´µ¶·¸¹º»¼½¾¿\
 ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖ×ØÙÚÛÜÝÞß\
 àáâãäåæçèéêëìíîïðñòóôõö÷øùúûüýþÿ";
+const PC852: &str = "\
+ÇüéâäůćçłëŐőîŹÄĆÉĹĺôöĽľŚśÖÜŤťŁ×č\
+áíóúĄąŽžĘę¬źČş«»░▒▓│┤ÁÂĚŞ╣║╗╝Żż┐\
+└┴┬├─┼Ăă╚╔╩╦╠═╬¤đĐĎËďŇÍÎě┘┌█▄ŢŮ▀\
+ÓßÔŃńňŠšŔÚŕŰýÝţ´\u{ad}˝˛ˇ˘§÷¸°¨˙űŘř■\u{a0}";
+const PC866: &str = "\
+АБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯ\
+абвгдежзийклмноп░▒▓│┤╡╢╖╕╣║╗╝╜╛┐\
+└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀\
+рстуфхцчшщъыьэюяЁёЄєЇїЎў°∙·√№¤■\u{a0}";
 
 impl CodePage {
     /// The number of the table in `ESC t n`, as Epson counts.
@@ -35,6 +49,8 @@ impl CodePage {
         match self {
             Self::Pc437 => 0,
             Self::Wpc1252 => 16,
+            Self::Pc866 => 17,
+            Self::Pc852 => 18,
             Self::Pc858 => 19,
         }
     }
@@ -43,6 +59,8 @@ impl CodePage {
         match self {
             Self::Pc437 => PC437,
             Self::Pc858 => PC858,
+            Self::Pc852 => PC852,
+            Self::Pc866 => PC866,
             Self::Wpc1252 => WPC1252,
         }
     }
@@ -59,13 +77,23 @@ impl CodePage {
         let place = self.upper_half().chars().position(|known| known == character)?;
         u8::try_from(place.checked_add(128)?).ok()
     }
+
+    /// The character a byte prints; `None` for control codes and where the table has none.
+    pub fn character(self, byte: u8) -> Option<char> {
+        let character = match byte.checked_sub(128) {
+            None => char::from(byte),
+            Some(place) => self.upper_half().chars().nth(usize::from(place))?,
+        };
+        (!character.is_control() && character != '\u{fffd}').then_some(character)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ALL: [CodePage; 3] = [CodePage::Pc437, CodePage::Pc858, CodePage::Wpc1252];
+    use CodePage::{Pc437, Pc852, Pc858, Pc866, Wpc1252};
+    const ALL: [CodePage; 5] = [Pc437, Pc858, Pc852, Pc866, Wpc1252];
 
     #[test]
     fn every_table_has_128_upper_characters_each_once() {
@@ -76,6 +104,7 @@ mod tests {
                 if character != '\u{fffd}' && !character.is_control() {
                     let byte = u8::try_from(place + 128).unwrap();
                     assert_eq!(page.byte(character), Some(byte), "{page:?} {character:?}");
+                    assert_eq!(page.character(byte), Some(character), "{page:?} {byte}");
                 }
             }
         }
@@ -83,11 +112,13 @@ mod tests {
 
     #[test]
     fn currency_signs_are_where_the_standards_have_them() {
-        assert_eq!(CodePage::Pc437.byte('£'), Some(0x9c));
-        assert_eq!(CodePage::Pc437.byte('€'), None);
-        assert_eq!(CodePage::Pc858.byte('€'), Some(0xd5));
-        assert_eq!(CodePage::Wpc1252.byte('€'), Some(0x80));
-        assert_eq!(CodePage::Wpc1252.byte('£'), Some(0xa3));
+        assert_eq!(Pc437.byte('£'), Some(0x9c));
+        assert_eq!(Pc437.byte('€'), None);
+        assert_eq!(Pc858.byte('€'), Some(0xd5));
+        assert_eq!(Wpc1252.byte('€'), Some(0x80));
+        assert_eq!(Wpc1252.byte('£'), Some(0xa3));
+        assert_eq!(Pc852.byte('Ł'), Some(0x9d));
+        assert_eq!(Pc866.byte('Я'), Some(0x9f));
     }
 
     #[test]

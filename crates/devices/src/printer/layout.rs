@@ -1,11 +1,13 @@
-//! A receipt as lines of a given width.
+//! A receipt as elements for paper of a given width.
 
 use pos_core::money::Money;
 use pos_core::product::UnitOfMeasure;
 use pos_core::quantity::Quantity;
 use pos_core::receipt::{ReceiptDocument, ReceiptItem, ReceiptTender};
 use pos_core::transaction::TenderKind;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthChar;
+
+use super::bitmap::Bitmap;
 
 /// Narrowest paper a receipt is laid out for; narrower is treated as this.
 const WIDTH_MIN: usize = 24;
@@ -19,6 +21,19 @@ pub enum Style {
     Bold,
     /// Twice as high.
     Tall,
+    /// Twice as high and twice as wide: half of the columns.
+    Double,
+}
+
+impl Style {
+    /// How many dots a dot becomes, across and down.
+    pub const fn scale(self) -> (usize, usize) {
+        match self {
+            Self::Plain | Self::Bold => (1, 1),
+            Self::Tall => (1, 2),
+            Self::Double => (2, 2),
+        }
+    }
 }
 
 /// One line, at most as wide as the paper.
@@ -30,14 +45,29 @@ pub struct Line {
     pub style: Style,
 }
 
-struct Paper {
-    width: usize,
-    lines: Vec<Line>,
+/// What a paper is made of, from top to bottom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Element {
+    /// A line of text.
+    Line(Line),
+    /// A bar code (CODE128), centred. Left out where it does not fit; its text stands beside it.
+    Barcode(String),
+    /// A QR code, centred.
+    Qr(String),
+    /// A picture from the left edge: the shop's sign.
+    Picture(Bitmap),
 }
 
-/// The lines of a receipt on paper of `width` columns.
-pub fn layout(document: &ReceiptDocument, width: usize) -> Vec<Line> {
-    let mut paper = Paper { width: width.max(WIDTH_MIN), lines: Vec::new() };
+/// A paper while it is written.
+#[derive(Debug)]
+pub(super) struct Paper {
+    width: usize,
+    elements: Vec<Element>,
+}
+
+/// The elements of a receipt on paper of `width` columns.
+pub fn layout(document: &ReceiptDocument, width: usize) -> Vec<Element> {
+    let mut paper = Paper::new(width);
     paper.head(document);
     paper.rule();
     for item in &document.items {
@@ -51,17 +81,28 @@ pub fn layout(document: &ReceiptDocument, width: usize) -> Vec<Line> {
     }
     paper.rule();
     paper.foot(document);
-    paper.lines
+    paper.into_elements()
 }
 
 impl Paper {
+    pub(super) fn new(width: usize) -> Self {
+        Self { width: width.max(WIDTH_MIN), elements: Vec::new() }
+    }
+
+    /// What was written, up to the bound of one paper.
+    pub(super) fn into_elements(mut self) -> Vec<Element> {
+        self.elements.truncate(crate::limits::ELEMENTS_MAX);
+        self.elements
+    }
+
     fn head(&mut self, document: &ReceiptDocument) {
         self.centred(&document.store, Style::Tall);
         for line in &document.header {
             self.centred(line, Style::Plain);
         }
         for mark in &document.marks {
-            self.centred(&format!("*** {} ***", mark.word()), Style::Bold);
+            // Twice the size of the total: the rule of Sweden, and legible everywhere.
+            self.centred(mark.word(), Style::Double);
         }
     }
 
@@ -122,7 +163,8 @@ impl Paper {
         };
         row("Tax", "net", "tax");
         for (tax, letter) in document.taxes.iter().zip(letters()) {
-            let label = format!("{letter} {} {} %", tax.rate, tax.percent);
+            // On narrow paper the end is cut off: the percentage is what must stand there.
+            let label = format!("{letter} {} % {}", tax.percent, tax.rate);
             row(&label, &plain(tax.taxable), &plain(tax.tax));
         }
     }
@@ -138,41 +180,61 @@ impl Paper {
             self.push(booked, Style::Plain);
         }
         if !document.label.is_empty() {
-            for line in wrap(&document.label, self.width) {
-                self.push(line, Style::Plain);
-            }
+            self.wrapped(&document.label, Style::Plain);
         }
         for line in &document.footer {
             self.centred(line, Style::Plain);
         }
+        self.elements.push(Element::Barcode(document.number.to_string()));
+        self.elements.push(Element::Qr(document.witness().to_string()));
     }
 
-    fn push(&mut self, text: String, style: Style) {
-        self.lines.push(Line { text, style });
+    /// A name's control characters never get near a printer.
+    pub(super) fn push(&mut self, mut text: String, style: Style) {
+        text.retain(|character| !character.is_control());
+        self.elements.push(Element::Line(Line { text, style }));
     }
 
-    fn rule(&mut self) {
+    pub(super) fn wrapped(&mut self, text: &str, style: Style) {
+        for line in wrap(text, self.width) {
+            self.push(line, style);
+        }
+    }
+
+    pub(super) fn rule(&mut self) {
         self.push("-".repeat(self.width), Style::Plain);
     }
 
-    fn centred(&mut self, text: &str, style: Style) {
-        for line in wrap(text, self.width) {
-            let before = self.width.saturating_sub(line.width()) / 2;
+    pub(super) fn centred(&mut self, text: &str, style: Style) {
+        let width = self.width / style.scale().0;
+        for line in wrap(text, width) {
+            let before = width.saturating_sub(columns(&line)) / 2;
             self.push(format!("{}{line}", " ".repeat(before)), style);
         }
     }
 
     /// Left and right on one line; what is left wraps where the right leaves it no room.
-    fn pair(&mut self, left: &str, right: &str, style: Style) {
-        let room = self.width.saturating_sub(right.width().saturating_add(1));
+    pub(super) fn pair(&mut self, left: &str, right: &str, style: Style) {
+        let room = self.width.saturating_sub(columns(right).saturating_add(1));
         let mut lines = wrap(left, room.max(1));
         let last = lines.pop().unwrap_or_default();
         for line in lines {
             self.push(line, style);
         }
-        let gap = self.width.saturating_sub(last.width().saturating_add(right.width()));
+        let gap = self.width.saturating_sub(columns(&last).saturating_add(columns(right)));
         self.push(format!("{last}{}{right}", " ".repeat(gap)), style);
     }
+}
+
+/// Columns of a character on paper. Characters are printed one by one, so the width of a text is the sum
+/// of theirs, whatever they would join to on a screen.
+pub(super) fn width_of(character: char) -> usize {
+    UnicodeWidthChar::width(character).unwrap_or(0)
+}
+
+/// Columns of a text on paper.
+pub(super) fn columns(text: &str) -> usize {
+    text.chars().map(width_of).sum()
 }
 
 /// Keys of the tax table: A, B, C …
@@ -180,7 +242,7 @@ fn letters() -> impl Iterator<Item = char> {
     ('A'..='Z').chain('a'..='z')
 }
 
-fn plain(money: Money) -> String {
+pub(super) fn plain(money: Money) -> String {
     money.to_decimal().to_string()
 }
 
@@ -194,13 +256,17 @@ const fn unit(unit: UnitOfMeasure) -> &'static str {
 }
 
 fn tender_name(tender: &ReceiptTender) -> String {
-    let kind = match tender.kind {
-        TenderKind::Cash => "Cash",
-        TenderKind::Card => "Card",
-    };
+    let kind = kind_name(tender.kind);
     match &tender.reference {
         Some(reference) => format!("{kind} {reference}"),
         None => kind.to_owned(),
+    }
+}
+
+pub(super) const fn kind_name(kind: TenderKind) -> &'static str {
+    match kind {
+        TenderKind::Cash => "Cash",
+        TenderKind::Card => "Card",
     }
 }
 
@@ -210,13 +276,13 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.trim_end().split_inclusive(' ') {
-        let fits = line.width().saturating_add(word.trim_end().width()) <= width;
+        let fits = columns(&line).saturating_add(columns(word.trim_end())) <= width;
         if !fits && !line.trim().is_empty() {
             lines.push(core::mem::take(&mut line).trim_end().to_owned());
         }
         for character in word.chars() {
-            let columns = UnicodeWidthChar::width(character).unwrap_or(0);
-            if line.width().saturating_add(columns) > width && character != ' ' {
+            let wide = width_of(character);
+            if columns(&line).saturating_add(wide) > width && character != ' ' {
                 lines.push(core::mem::take(&mut line).trim_end().to_owned());
             }
             line.push(character);
@@ -230,7 +296,7 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 fn cut(text: &str, width: usize) -> String {
     let mut used = 0_usize;
     let fits = |character: &char| {
-        used = used.saturating_add(UnicodeWidthChar::width(*character).unwrap_or(0));
+        used = used.saturating_add(width_of(*character));
         used <= width
     };
     text.chars().take_while(fits).collect()
@@ -238,5 +304,5 @@ fn cut(text: &str, width: usize) -> String {
 
 /// The text with blanks behind it up to `width` columns.
 fn pad(text: &str, width: usize) -> String {
-    format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
+    format!("{text}{}", " ".repeat(width.saturating_sub(columns(text))))
 }

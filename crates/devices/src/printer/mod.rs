@@ -1,57 +1,62 @@
-//! Receipt printers: a document becomes lines, lines become text or the bytes of ESC/POS.
+//! Receipt printers: a document becomes elements, elements become text or the bytes of ESC/POS.
 
+mod bitmap;
 mod code_page;
+mod codes;
 mod escpos;
+mod font;
 mod layout;
+mod paper;
+mod profile;
+mod report;
+mod status;
 
+pub use bitmap::Bitmap;
 pub use code_page::CodePage;
-pub use escpos::{Cutter, DrawerPin, Model, encode};
-pub use layout::{Line, Style, layout};
+pub(crate) use codes::qr_picture;
+pub use escpos::{Encoded, encode};
+pub(crate) use escpos::{INITIALIZE, LINE_DOTS, cut, kick};
+pub use font::{Cell, FontError, Fonts};
+pub use layout::{Element, Line, Style, layout};
+pub use paper::Paper;
+pub use profile::{Confirmation, Cutter, DrawerPin, Profile, QrCodes};
+pub use report::report_layout;
+pub use status::{Condition, Reply, ReplyReader, Request};
 
-use std::io::{self, Write};
-
-use pos_core::receipt::ReceiptDocument;
-use thiserror::Error;
-
-/// Why nothing may have come out of a printer. The sale it belongs to stands.
-#[derive(Debug, Error)]
-pub enum PrintError {
-    /// The printer cannot be reached, or broke off.
-    #[error(
-        "the receipt printer does not take the receipt ({0}): check its power, paper and cable, \
-         then print the receipt again"
-    )]
-    Transport(#[from] io::Error),
-}
+use pos_core::receipt::{ReceiptDocument, ReportDocument};
 
 /// A receipt as plain text, `width` columns wide.
 pub fn text(document: &ReceiptDocument, width: usize) -> String {
-    layout(document, width).iter().fold(String::new(), |mut text, line| {
-        text.push_str(line.text.trim_end());
-        text.push('\n');
-        text
-    })
+    lines(&layout(document, width))
 }
 
-/// Whether the drawer is to open with the receipt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Drawer {
-    /// It is: cash goes in or out.
-    Open,
-    /// It stays shut.
-    Shut,
+/// A report as plain text, `width` columns wide.
+pub fn report_text(document: &ReportDocument, width: usize) -> String {
+    lines(&report_layout(document, width))
 }
 
-/// Prints a receipt on whatever takes bytes: a socket to port 9100, a device file, a file.
-pub fn print(
-    document: &ReceiptDocument,
-    model: &Model,
-    drawer: Drawer,
-    out: &mut impl Write,
-) -> Result<(), PrintError> {
-    out.write_all(&encode(&layout(document, model.columns), model, drawer))?;
-    Ok(out.flush()?)
+fn lines(elements: &[Element]) -> String {
+    let mut text = String::new();
+    for element in elements {
+        if let Element::Line(line) = element {
+            let line_text = line.text.trim_end();
+            if line.style == Style::Double {
+                // It is laid out for columns twice as wide: stay in the middle.
+                let words = line_text.trim_start();
+                let indent = line_text.len() - words.len();
+                text.push_str(&" ".repeat(indent * 2 + layout::columns(words) / 2));
+                text.push_str(words);
+            } else {
+                text.push_str(line_text);
+            }
+            text.push('\n');
+        }
+    }
+    text
 }
 
+#[cfg(test)]
+#[cfg(feature = "virtual")]
+mod laws;
 #[cfg(test)]
 mod tests;

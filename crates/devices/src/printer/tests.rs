@@ -1,9 +1,12 @@
+use pos_core::ids::RecordId;
 use pos_core::money::Currency;
 use pos_core::quantity::Quantity;
-use pos_core::receipt::{LocalTime, ReceiptItem, ReceiptMark, ReceiptTax, ReceiptTender};
+use pos_core::receipt::{
+    LocalTime, ReceiptItem, ReceiptMark, ReceiptTax, ReceiptTender, ReportKind,
+};
+use pos_core::report::{CountAmount, DrawerTotals, GrandTotals, TaxTotal, Totals, XReport};
 use pos_core::transaction::{ReceiptNumber, TenderKind};
 use pos_core::unit_price::UnitPrice;
-use unicode_width::UnicodeWidthStr;
 
 use super::*;
 
@@ -11,7 +14,7 @@ fn gbp(minor: i64) -> pos_core::money::Money {
     pos_core::money::Money::from_minor(minor, Currency::GBP)
 }
 
-fn item(name: &str, thousandths: i64, price: &str, minor: i64) -> ReceiptItem {
+pub(super) fn item(name: &str, thousandths: i64, price: &str, minor: i64) -> ReceiptItem {
     ReceiptItem {
         sku: "A1".parse().unwrap(),
         name: name.to_owned(),
@@ -25,13 +28,14 @@ fn item(name: &str, thousandths: i64, price: &str, minor: i64) -> ReceiptItem {
     }
 }
 
-fn document() -> ReceiptDocument {
-    let id = pos_core::ids::RecordId::from_bytes([0; 32]);
+pub(super) fn document() -> ReceiptDocument {
+    let id = RecordId::from_bytes([0; 32]);
     ReceiptDocument {
         marks: Vec::new(),
         store: "Corner Shop".to_owned(),
         header: vec!["12 High Street".to_owned()],
         number: ReceiptNumber::new("R1".parse().unwrap(), 42, &id),
+        transaction: id,
         register: "R1".parse().unwrap(),
         operator: "anna".parse().unwrap(),
         label: String::new(),
@@ -73,7 +77,7 @@ Cash                               10.00
 Change                              3.70
 ------------------------------------------
 Tax                         net        tax
-A standard 20 %            5.25       1.05
+A 20 % standard            5.25       1.05
 ------------------------------------------
               R1-000042-0000
 2010-12-01 08:26                 R1 / anna
@@ -96,20 +100,30 @@ fn no_line_is_wider_than_the_paper_whatever_it_says() {
     document.rounding = Some(gbp(-1));
     document.subtotal = Some(gbp(525));
     for width in [24, 32, 42, 48, 64] {
-        for line in layout(&document, width) {
-            assert!(line.text.width() <= width, "{width}: {:?}", line.text);
+        for line in lines_of(&document, width) {
+            let columns = layout::columns(&line.text) * line.style.scale().0;
+            assert!(columns <= width, "{width}: {line:?}");
         }
     }
+}
+
+fn lines_of(document: &ReceiptDocument, width: usize) -> Vec<Line> {
+    let elements = layout(document, width).into_iter();
+    let lines = elements.filter_map(|element| match element {
+        Element::Line(line) => Some(line),
+        _ => None,
+    });
+    lines.collect()
 }
 
 #[test]
 fn amounts_end_in_the_same_column_beside_wide_characters() {
     let mut document = document();
     document.items = vec![item("緑茶", 1000, "2.00", 200), item("tea", 1000, "2.00", 200)];
-    let ends: Vec<usize> = layout(&document, 42)
+    let ends: Vec<usize> = lines_of(&document, 42)
         .iter()
         .filter(|line| line.text.ends_with("2.00 A"))
-        .map(|line| line.text.width())
+        .map(|line| layout::columns(&line.text))
         .collect();
     assert_eq!(ends, [42, 42]);
 }
@@ -122,40 +136,164 @@ fn after_midnight_the_business_date_stands_beside_the_time() {
 }
 
 #[test]
-fn the_bytes_of_a_short_receipt_are_these() {
-    let lines = [
-        Line { text: "Café £1 €2 茶".to_owned(), style: Style::Plain },
-        Line { text: "TOTAL   ".to_owned(), style: Style::Bold },
-        Line { text: "Shop\u{1b}@".to_owned(), style: Style::Tall },
+fn the_bytes_of_a_short_paper_are_these() {
+    let line = |text: &str, style| Element::Line(Line { text: text.to_owned(), style });
+    let elements = [
+        line("Café £1 €2", Style::Plain),
+        line("TOTAL   ", Style::Bold),
+        line("Shop\u{1b}@", Style::Tall),
+        line("COPY", Style::Double),
+        line("Łódź", Style::Plain),
+        line("back", Style::Plain),
+        Element::Barcode("R1-000042-K7Q2".to_owned()),
+        Element::Qr("TM1:X".to_owned()),
     ];
-    let bytes = encode(&lines, &Model::EPSON_80_MM, Drawer::Open);
+    let bytes = encode(&elements, &Profile::EPSON_80_MM, &Fonts::new().unwrap()).bytes();
     let mut golden = Vec::new();
-    golden.extend_from_slice(b"\x1b@\x1bt\x10"); // initialize, Windows-1252
-    golden.extend_from_slice(b"\x1bp\x00\x19\xfa"); // drawer on pin 2, 50 ms, 500 ms
-    golden.extend_from_slice(b"Caf\xe9 \xa31 \x802 ??\n");
+    golden.extend_from_slice(b"\x1b@"); // initialize
+    golden.extend_from_slice(b"\x1bt\x10Caf\xe9 \xa31 \x802\n"); // Windows-1252
     golden.extend_from_slice(b"\x1bE\x01TOTAL\x1bE\x00\n");
     golden.extend_from_slice(b"\x1d!\x01Shop@\x1d!\x00\n"); // the name's escape is gone
+    golden.extend_from_slice(b"\x1d!\x11COPY\x1d!\x00\n");
+    golden.extend_from_slice(b"\x1bt\x12\x9d\xa2d\xab\n"); // PC852
+    golden.extend_from_slice(b"back\n"); // in the table that is selected
+    golden.extend_from_slice(b"\x1ba\x01\x1dhP\x1dw\x02\x1dH\x00");
+    golden.extend_from_slice(b"\x1dk\x49\x11{BR1-{C\x00\x00\x2a{B-K7Q2\n\x1ba\x00");
+    golden
+        .extend_from_slice(b"\x1ba\x01\x1d(k\x04\x001A2\x00\x1d(k\x03\x001C\x05\x1d(k\x03\x001E1");
+    golden.extend_from_slice(b"\x1d(k\x08\x001P0TM1:X\x1d(k\x03\x001Q0\x1ba\x00");
     golden.extend_from_slice(b"\x1dVB\x00"); // feed and cut, leave a point
     assert_eq!(bytes, golden);
 }
 
 #[test]
-fn a_printer_without_cutter_and_drawer_feeds_to_the_edge() {
-    let model = Model { cutter: Cutter::None, drawer: None, ..Model::EPSON_80_MM };
-    let bytes = encode(&[], &model, Drawer::Open);
-    assert_eq!(bytes, b"\x1b@\x1bt\x10\x1bd\x05");
-    let shut = encode(&[], &Model::EPSON_80_MM, Drawer::Shut);
-    assert!(!shut.windows(2).any(|pair| pair == b"\x1bp"));
+fn marks_without_a_letter_are_an_empty_line() {
+    let line = Line { text: "\u{aa4c}".to_owned(), style: Style::Plain };
+    let fonts = Fonts::new().unwrap();
+    let bytes = encode(&[Element::Line(line)], &Profile::EPSON_80_MM, &fonts).bytes();
+    assert!(bytes.starts_with(b"\x1b@\x1bt\x10\n"), "{bytes:?}");
 }
 
 #[test]
-fn printing_writes_the_encoded_layout_and_a_broken_pipe_is_told() {
-    let mut out = Vec::new();
-    print(&document(), &Model::EPSON_80_MM, Drawer::Shut, &mut out).unwrap();
-    let lines = layout(&document(), 48);
-    assert_eq!(out, encode(&lines, &Model::EPSON_80_MM, Drawer::Shut));
+fn what_no_table_has_is_a_picture_as_high_as_its_line() {
+    let line = Line { text: "茶 2.00".to_owned(), style: Style::Plain };
+    let fonts = Fonts::new().unwrap();
+    let bytes = encode(&[Element::Line(line)], &Profile::EPSON_80_MM, &fonts).bytes();
+    // 7 columns of 12 dots are 11 bytes; 30 rows.
+    assert!(bytes.starts_with(b"\x1b@\x1dv0\x00\x0b\x00\x1e\x00"));
+    assert_eq!(bytes.len(), 2 + 8 + 11 * 30 + 4);
+    assert_eq!(
+        &bytes[10..],
+        [escpos::line_picture("茶 2.00", Style::Plain, &fonts).bits(), b"\x1dVB\x00"].concat()
+    );
+}
 
-    let mut full: &mut [u8] = &mut [0; 4];
-    let error = print(&document(), &Model::EPSON_80_MM, Drawer::Shut, &mut full).unwrap_err();
-    assert!(error.to_string().contains("print the receipt again"), "{error}");
+#[test]
+fn a_printer_without_cutter_feeds_to_the_edge() {
+    let bytes = encode(&[], &Profile::GENERIC_58_MM, &Fonts::new().unwrap()).bytes();
+    assert_eq!(bytes, b"\x1b@\x1bd\x05");
+    assert_eq!(kick(DrawerPin::Two), *b"\x1bp\x00\x19\xfa");
+}
+
+#[test]
+fn a_copy_says_so_twice_as_large_and_keeps_the_codes_of_the_original() {
+    let original = document().stored_on(1);
+    let copy = original.clone().into_copy();
+    let marks = |document: &ReceiptDocument| -> Vec<String> {
+        let lines = lines_of(document, 48).into_iter();
+        let large = lines.filter(|line| line.style == Style::Double);
+        large.map(|line| line.text.trim().to_owned()).collect()
+    };
+    assert_eq!(marks(&original), ["STORED ON THIS TILL ONLY"]);
+    assert_eq!(marks(&original.clone().stored_on(2)), [""; 0]);
+    assert_eq!(marks(&copy), ["COPY"]);
+    let codes = |document| layout(document, 48).into_iter().rev().take(2).collect::<Vec<_>>();
+    assert_eq!(codes(&original), codes(&copy));
+    let code = "TM1:R1-000042-0000:GBP:6.30:00000000000000000000000000000000";
+    assert_eq!(
+        codes(&copy),
+        [Element::Qr(code.to_owned()), Element::Barcode("R1-000042-0000".to_owned())]
+    );
+}
+
+#[test]
+fn a_z_report_on_42_columns() {
+    let expected = "
+               Corner Shop
+              12 High Street
+                  COPY
+                Z REPORT 7
+2010-12-01 18:02                 R1 / anna
+Shift 7                         2010-12-01
+Currency                               GBP
+------------------------------------------
+Sales (2)                            12.00
+Returns (1)                          -2.00
+Discounts (0)                         0.00
+Net standard                          8.33
+Tax standard                          1.67
+Cash (3)                             10.00
+Cash rounding                         0.00
+------------------------------------------
+Opening float                       100.00
+Loans (0)                             0.00
+Pickups (0)                           0.00
+Paid in (0)                           0.00
+Paid out (0)                          0.00
+Drawer opened without a sale             1
+Expected cash                       110.00
+Counted                             109.50
+Short                                -0.50
+------------------------------------------
+Since the register's first use
+Grand total sales                    12.00
+Grand total returns                  -2.00
+Grand total net                      10.00
+";
+    assert_eq!(format!("\n{}", report_text(&z_report().into_copy(), 42)), expected);
+}
+
+fn z_report() -> ReportDocument {
+    let counted = |count, minor| CountAmount { count, amount: gbp(minor) };
+    let none = counted(0, 0);
+    let totals = Totals {
+        sales: counted(2, 1200),
+        returns: counted(1, -200),
+        adjustments: 0,
+        postings: none,
+        tax: [("standard".parse().unwrap(), TaxTotal { taxable: gbp(833), tax: gbp(167) })].into(),
+        tenders: [(TenderKind::Cash, counted(3, 1000))].into(),
+        drawer: DrawerTotals {
+            loans: none,
+            pickups: none,
+            paid_in: none,
+            paid_out: none,
+            no_sales: 1,
+        },
+        rounding: gbp(0),
+        discounts: none,
+        units_sold: Quantity::from_thousandths(2000),
+        units_returned: Quantity::from_thousandths(1000),
+    };
+    let figures = XReport {
+        register: "R1".parse().unwrap(),
+        shift: RecordId::from_bytes([1; 32]),
+        shift_number: 7,
+        business_date: "2010-12-01".parse().unwrap(),
+        opening_float: gbp(10_000),
+        totals,
+        expected_cash: gbp(11_000),
+        grand_totals: GrandTotals { sales: gbp(1200), returns: gbp(-200), net: gbp(1000) },
+    };
+    let z = figures.close(7, Some(gbp(10_950))).unwrap();
+    z.check().unwrap();
+    ReportDocument {
+        report: ReportKind::Z { number: z.number, counted: z.counted, over_short: z.over_short },
+        copy: false,
+        store: "Corner Shop".to_owned(),
+        header: vec!["12 High Street".to_owned()],
+        operator: "anna".parse().unwrap(),
+        local_time: LocalTime { date: "2010-12-01".to_owned(), time: "18:02".to_owned() },
+        figures: z.figures,
+    }
 }

@@ -1,5 +1,7 @@
 //! Proof that something is on disk.
 
+use pos_core::durability::Flushed;
+
 /// A value whose entry was flushed. Only the core makes one, when the disk has confirmed; sending
 /// and printing accept nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,3 +22,5 @@ impl<T> Durable<T> {
         self.0
     }
 }
+
+impl<T> Flushed for Durable<T> {}

@@ -48,7 +48,21 @@ const CRATES: [Allowed; 6] = [
             "zstd",
         ],
     },
-    Allowed { name: "devices", ours: &["pos-core"], external: &["thiserror", "unicode-width"] },
+    Allowed {
+        name: "devices",
+        ours: &["pos-core"],
+        external: &[
+            "ab_glyph",
+            "barcoders",
+            "clap",
+            "png",
+            "qrcode",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "unicode-width",
+        ],
+    },
     Allowed {
         name: "terminal",
         ours: &["devices", "pos-core", "replica"],
