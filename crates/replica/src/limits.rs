@@ -110,6 +110,8 @@ pub const REBUILD_AT_START_FRAMES: u64 = 512;
 pub const AWAITING_FLUSH_MAX: usize = 1024;
 /// Open carts kept in memory; the least recently used go back to the disk.
 pub const OPEN_CARTS_MAX: usize = 256;
+/// Documents of which is known how often this process has changed them.
+pub const DOCUMENTS_CHANGED_MAX: usize = 65_536;
 /// Most changes of a paid cart whose places stand in one row of the map: it stays under
 /// [`MAP_VALUE_BYTES_MAX`]. Changes beyond keep a row each.
 pub const CLOSED_CART_CHANGES_MAX: usize = 6_000;

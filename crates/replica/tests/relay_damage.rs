@@ -237,3 +237,38 @@ fn who_has_nothing_new_does_not_keep_another_one_from_being_asked() {
     assert_eq!((world.sales(0), world.sales(1)), (6, 6));
     world.agreed();
 }
+
+/// Found by the simulator: till 2's change was built beside its earlier one, which waited for what
+/// had gone bad, and everybody who had both refused the later one.
+#[test]
+fn no_change_is_numbered_like_an_earlier_one_that_cannot_be_read() {
+    let mut tills = store();
+    let cart = shop::open_cart(&mut tills[0], 10);
+    mesh::add(&mut tills[0], 11, cart, "A", 1).unwrap();
+    mesh::carry_all(&mut tills);
+    mesh::add(&mut tills[1], 12, cart, "B", 1).unwrap();
+    mesh::carry_all(&mut tills);
+    let author = tills[0].replica().device();
+    rot(&tills[1], |entry| {
+        let header = entry.header();
+        let is_of_cart = header.feed.device == author && header.feed.lane == Lane::Floor;
+        is_of_cart && header.seq == 2
+    });
+    tills[1].storage_mut().break_map("broken");
+    tills[1].recover_map(shop::at(1_000));
+    mesh::settle(&mut tills[1]);
+    let refused = mesh::add(&mut tills[1], 1_001, cart, "C", 1).unwrap_err();
+    assert_eq!(refused, CommandError::ChangesMissing);
+    let (first, rest) = tills.split_at_mut(1);
+    carry(&first[0], &mut rest[0]);
+    mesh::add(&mut tills[1], 1_002, cart, "C", 1).unwrap();
+    for till in &mut tills {
+        till.take_alarms();
+    }
+    mesh::carry_all(&mut tills);
+    for till in &mut tills {
+        assert_eq!(till.take_alarms(), []);
+        let view = till.query(|replica, disk| replica.cart(disk, cart)).unwrap();
+        assert_eq!(view.live_lines().count(), 3);
+    }
+}

@@ -127,8 +127,8 @@ impl World {
         let healed_for = self.now.saturating_sub(self.config.time_ms);
         match (self.quiet_since, at_work) {
             (None, Some(site)) if healed_for > LAST_SALE_MS => {
-                let what =
-                    format!("till {site} cannot sell though all is well: {}", self.why(site));
+                let (why, held) = (self.why(site), self.disagreement(&core));
+                let what = format!("till {site} cannot sell though all is well: {why}; {held}");
                 return self.witness.complain("liveness", what);
             }
             (None, Some(_)) => return self.later(CONVERGE_LOOK_MS, Event::Look),
@@ -219,7 +219,7 @@ impl World {
     }
 
     fn disagreement(&self, core: &[usize]) -> String {
-        let mut lines = vec!["the tills do not agree after all has healed".to_owned()];
+        let mut lines = vec!["what the tills hold after all has healed".to_owned()];
         for &site in core {
             let held = self.held(site);
             let device = self.sites.get(site).map_or_else(String::new, |one| short(one.device));

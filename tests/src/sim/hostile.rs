@@ -110,7 +110,7 @@ impl World {
         robbed: usize,
         secret: [u8; 32],
     ) -> Vec<(Class, Vec<u8>)> {
-        let what = self.draws.hostile.below(16);
+        let what = self.draws.hostile.below(17);
         let draw = &mut self.draws.hostile;
         let Some(node) = self.sites.get(robbed).and_then(Site::running).map(|one| &one.node) else {
             return Vec::new();
@@ -119,7 +119,9 @@ impl World {
         let Some(store) = node.replica().store_id() else { return Vec::new() };
         let held = [0; 16];
         let software = "somebody".to_owned();
-        let (oldest, newest) = (PROTOCOL_VERSION, PROTOCOL_VERSION);
+        // Every other one is of a version that knows more, and ours as well.
+        let newer = u16::try_from(draw.below(2)).unwrap_or(0);
+        let (oldest, newest) = (PROTOCOL_VERSION, PROTOCOL_VERSION + newer);
         let hello = Message::Hello(Hello { oldest, newest, store, held, software }).encode();
         let mut frames = vec![(Class::Control, hello)];
         let run = some_run(node, draw);
@@ -202,6 +204,10 @@ impl World {
                 }
                 frames.push((Class::Bulk, window(pair)));
             }
+            15 => {
+                let entry = of_tomorrow(store, secret, draw.bytes(), heads);
+                frames.push((Class::Live, window(vec![entry])));
+            }
             _ => {
                 let other = StoreId::from_bytes(draw.bytes());
                 let entry = signed(other, secret, draw.bytes(), heads, thin_air());
@@ -259,7 +265,20 @@ fn last_word(name: &str) -> Option<Record> {
     Some(Record::ProductsEdited(vec![ProductEdit { sku, edit: EditNumber(1 << 40), fields }]))
 }
 
-/// An entry in a life of its own (so that nothing of the till it robs is forked), well signed.
+/// A kind of record that no version before tomorrow's knows.
+const KIND_OF_TOMORROW: u16 = 60_000;
+
+/// What a till of a later version writes: kept aside, and passed on.
+fn of_tomorrow(
+    group: StoreId,
+    secret: [u8; 32],
+    nonce: [u8; 8],
+    roster_heads: Vec<EntryId>,
+) -> Vec<u8> {
+    signed_op(group, secret, nonce, roster_heads, (KIND_OF_TOMORROW, vec![1, 2, 3]))
+}
+
+/// A record in a life of its own (so that nothing of the till it robs is forked), well signed.
 fn signed(
     group: StoreId,
     secret: [u8; 32],
@@ -268,6 +287,16 @@ fn signed(
     record: Option<Record>,
 ) -> Vec<u8> {
     let Some(record) = record else { return Vec::new() };
+    signed_op(group, secret, nonce, roster_heads, (record.kind(), record.encode()))
+}
+
+fn signed_op(
+    group: StoreId,
+    secret: [u8; 32],
+    nonce: [u8; 8],
+    roster_heads: Vec<EntryId>,
+    (kind, body): (u16, Vec<u8>),
+) -> Vec<u8> {
     let draft = EntryDraft {
         group,
         lane: Lane::Ledger,
@@ -278,12 +307,7 @@ fn signed(
         wall: WallTime::from_millis(0),
         roster_heads,
         deps: Vec::new(),
-        ops: vec![OpDraft {
-            kind: record.kind(),
-            class: OpClass::Fact,
-            subject: Vec::new(),
-            body: record.encode(),
-        }],
+        ops: vec![OpDraft { kind, class: OpClass::Fact, subject: Vec::new(), body }],
     };
     let Identity { key, seal, .. } = Identity::new(secret, [0; 8]);
     Entry::sign(draft, &key, &seal).map(|entry| entry.encode()).unwrap_or_default()

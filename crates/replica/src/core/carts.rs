@@ -223,8 +223,24 @@ impl Replica {
             // must not lock the others out of a cart.
             let _refused_or_not = document.apply_remote(&change.raw, &change.author);
         }
+        if document.document().parked_count() > 0 && self.meets_damage_in(reads, cart)? {
+            return Ok(false);
+        }
         self.keep_cart(cart, document);
         Ok(true)
+    }
+
+    /// Whether a change of a cart cannot be read any more, and is being fetched from another till.
+    fn meets_damage_in(&mut self, reads: &dyn Reads, cart: CartId) -> Result<bool, StorageError> {
+        if self.rebuilding().is_some() {
+            return Ok(false);
+        }
+        for (stream, ordinal) in self.places_of_cart(reads, cart)? {
+            if let Err(StorageError::Damaged(damage)) = self.frame(reads, stream, ordinal) {
+                self.meet_damage(&damage, false);
+            }
+        }
+        Ok(self.rebuilding().is_some())
     }
 
     fn keep_cart(&mut self, cart: CartId, document: CartDocument) {

@@ -258,6 +258,12 @@ pub enum CommandError {
          already. Wait until it is connected, or give them up and ring them up anew"
     )]
     RemainderWaits,
+    /// What this till has changed before in the cart or customer cannot be read at the moment.
+    #[error(
+        "a part of this cannot be read on this till at the moment: wait until it was fetched from \
+         another till, or go on there"
+    )]
+    ChangesMissing,
     /// There is no such customer here.
     #[error("there is no customer {0} on this till")]
     UnknownCustomer(CustomerId),

@@ -352,7 +352,8 @@ fn mark_held_back(reason: &HeldBack) {
         HeldBack::NotAllowed(_) => simulation::reach(Mark::NotAllowed),
         HeldBack::BeyondCut(_) => simulation::reach(Mark::BeyondCut),
         HeldBack::Unjustified(_) => simulation::reach(Mark::Unjustified),
-        HeldBack::UnknownFormat(_) | HeldBack::BodyMissing(_) | HeldBack::Unreadable(_) => {}
+        HeldBack::UnknownFormat(_) | HeldBack::Unreadable(_) => simulation::reach(Mark::Newer),
+        HeldBack::BodyMissing(_) => {}
     }
 }
 

@@ -27,7 +27,7 @@ use super::replica::Replica;
 use crate::documents::{ChangeHash, ChangeLinks, DocumentId};
 use crate::limits;
 use crate::simulation::{self, Mark};
-use crate::storage::{Ordinal, Reads, StorageError};
+use crate::storage::{Ordinal, Reads, StorageError, Stream};
 
 /// Most payments of one cart and its remainders that are looked at.
 const PAYMENTS_MAX: usize = 256;
@@ -209,16 +209,30 @@ impl Replica {
         cart: CartId,
     ) -> Result<Vec<StoredChange>, StorageError> {
         let document = DocumentId::cart(cart, 0);
-        let mut changes = self.changes_of(reads, document)?;
-        for (_, closing) in self.closings(reads, cart)? {
-            for (tag, ordinal) in closing.places {
-                let Some(stream) = keys::stream_of_tag(tag) else { continue };
-                let Some(entry) = self.entry_at(reads, stream, ordinal)? else { continue };
-                changes.extend(changes_in(&entry, document));
-            }
+        let mut changes = Vec::new();
+        for (stream, ordinal) in self.places_of_cart(reads, cart)? {
+            let Some(entry) = self.entry_at(reads, stream, ordinal)? else { continue };
+            changes.extend(changes_in(&entry, document));
         }
         changes.sort_by_key(|change: &StoredChange| change.order);
         Ok(changes)
+    }
+
+    /// Where the changes of a cart's document are.
+    pub(super) fn places_of_cart(
+        &self,
+        reads: &dyn Reads,
+        cart: CartId,
+    ) -> Result<Vec<(Stream, Ordinal)>, StorageError> {
+        let document = keys::document(&DocumentId::cart(cart, 0).to_bytes());
+        let rows = self.overlay.list(reads, &document, usize::MAX)?;
+        let mut places: Vec<(Stream, Ordinal)> =
+            rows.iter().filter_map(|(key, _)| keys::document_change_place(key)).collect();
+        for (_, closing) in self.closings(reads, cart)? {
+            let paid = closing.places.into_iter();
+            places.extend(paid.filter_map(|(tag, at)| Some((keys::stream_of_tag(tag)?, at))));
+        }
+        Ok(places)
     }
 
     /// The payments of a cart and of its remainders; `None` when it was not paid.

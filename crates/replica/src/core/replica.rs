@@ -25,7 +25,7 @@ use super::overlay::Overlay;
 use super::rebuild::Rebuild;
 use super::roster::Roster;
 use super::verdict::HeldBack;
-use crate::documents::{Author, StockCounters};
+use crate::documents::{Author, DocumentId, StockCounters};
 use crate::limits;
 use crate::simulation::{self, Mark};
 use crate::storage::{Frame, FrameKind, Ordinal, Reads, Room, StorageError, Stream};
@@ -118,6 +118,8 @@ pub struct Replica {
     pub(super) damage: BTreeSet<crate::storage::Damage>,
     /// Frames of others that were found unreadable when a peer wanted them.
     pub(super) unreadable: BTreeSet<(Stream, Ordinal)>,
+    /// Changes this life has written, by document.
+    pub(super) changes: BTreeMap<DocumentId, u64>,
     pub(super) room: Room,
     pub(super) stopped: Option<String>,
     pub(super) effects: VecDeque<Effect>,
@@ -167,6 +169,7 @@ impl Replica {
             rebuild: None,
             damage: BTreeSet::new(),
             unreadable: BTreeSet::new(),
+            changes: BTreeMap::new(),
             room: Room::Ample,
             stopped: None,
             effects: VecDeque::new(),

@@ -1,6 +1,6 @@
 //! Writing: how an own entry is made, appended, flushed and confirmed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use pos_core::cart::Direction;
 use pos_core::record::Record;
@@ -12,6 +12,7 @@ use super::identity::{FeedId, Incarnation};
 use super::kinds;
 use super::life::{FeedEnd, IncarnationOpened, Resume, Seal};
 use super::replica::{Replica, Unfolded, Waiting};
+use crate::documents::{self, DocumentId};
 use crate::limits;
 use crate::simulation::{self, Canary, Mark};
 use crate::storage::{FrameKind, Ordinal, Reads, Stream};
@@ -35,7 +36,42 @@ impl Replica {
         ops: Vec<OpDraft>,
     ) -> Result<(EntryId, Ordinal), CommandError> {
         let life = self.ensure_life(reads, at)?;
-        self.append_under(reads, at, life, lane, deps, ops)
+        self.refuse_number_given(&ops)?;
+        let changes: Vec<DocumentId> = ops.iter().filter_map(changed).collect();
+        let done = self.append_under(reads, at, life, lane, deps, ops)?;
+        for document in changes {
+            self.note_change(document);
+        }
+        Ok(done)
+    }
+
+    /// A change that is numbered like an earlier one of this life would be refused by everybody who
+    /// has that one. So it is when an earlier one cannot be read, waits for what cannot be read, or
+    /// is not folded again yet.
+    fn refuse_number_given(&self, ops: &[OpDraft]) -> Result<(), CommandError> {
+        let mut written = BTreeMap::new();
+        for op in ops {
+            let Some(document) = changed(op) else { continue };
+            let before =
+                written.entry(document).or_insert_with(|| self.changes.get(&document).copied());
+            let number = before.unwrap_or(0).saturating_add(1);
+            if documents::links(&op.body).is_some_and(|links| links.seq < number) {
+                return Err(match self.rebuilding() {
+                    Some((done, total)) => CommandError::Rebuilding { done, total },
+                    None => CommandError::ChangesMissing,
+                });
+            }
+            *before = Some(number);
+        }
+        Ok(())
+    }
+
+    fn note_change(&mut self, document: DocumentId) {
+        if self.changes.len() >= limits::DOCUMENTS_CHANGED_MAX {
+            self.changes.pop_first();
+        }
+        let count = self.changes.entry(document).or_default();
+        *count = count.saturating_add(1);
     }
 
     /// Appends records as one entry and flushes it; the entry's id is that of its first record.
@@ -162,6 +198,7 @@ impl Replica {
 
     fn begin_life(&mut self, life: Incarnation) {
         self.life = Some(life);
+        self.changes.clear();
         self.ends.clear();
     }
 
@@ -319,6 +356,11 @@ impl Replica {
         }
         self.effect(Effect::Alarm(Alarm::WritingStopped(reason)));
     }
+}
+
+/// The document that an op changes, if it does.
+fn changed(op: &OpDraft) -> Option<DocumentId> {
+    (op.kind == kinds::DOCUMENT_CHANGE).then(|| DocumentId::from_bytes(&op.subject)).flatten()
 }
 
 impl Resume {

@@ -56,6 +56,8 @@ marks! {
     WaitedForDependency = "entry waited for another",
     /// An entry named a roster record that was not there yet.
     RosterMissing = "entry waited for the roster",
+    /// An entry is of a kind that this version does not know.
+    Newer = "entry of a newer version kept aside",
     /// An entry was written by a stranger.
     Stranger = "entry of a stranger kept aside",
     /// An entry was written by a device that may not.

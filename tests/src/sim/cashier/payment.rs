@@ -8,7 +8,7 @@ use pos_core::transaction::TenderKind;
 use replica::core::{Command, Outcome, RefundCommand};
 
 use super::super::witness::Fact;
-use super::{Cashier, Desk};
+use super::{Cashier, Desk, Unanswered};
 
 impl Cashier {
     /// Pays a cart; where another till has done so, what that one left.
@@ -51,6 +51,7 @@ impl Cashier {
         let Some(tenders) = self.tenders(desk, cart, due.exact, due.cash) else {
             return 10_000;
         };
+        let by_card = tenders.iter().any(|one| one.payment_id.is_some());
         let Some(key) = self.next_key() else { return 1_000 };
         let command = Command::CompleteCart {
             cart,
@@ -60,8 +61,29 @@ impl Cashier {
             idempotency_key: Some(key.clone()),
             wall_time: None,
         };
-        self.send(desk, key, command);
+        if by_card && self.draw.chance(1, 8) {
+            "the card is charged, its reader answers late".clone_into(&mut self.did);
+            self.unanswered = Some(Unanswered { key, command });
+            return 10_000 + self.draw.below(80_000);
+        }
+        let answered_twice = by_card && self.draw.chance(1, 12);
+        self.send(desk, key, command.clone());
+        if answered_twice && self.unanswered.is_none() {
+            self.answer_twice(desk, command);
+        }
         self.draw.waiting(self.pace_ms).clamp(1_000, 3_600_000)
+    }
+
+    /// The card reader says a second time that it has charged: nothing more may be paid by that.
+    fn answer_twice(&mut self, desk: &mut Desk<'_>, mut command: Command) {
+        let Some(key) = self.next_key() else { return };
+        if let Command::CompleteCart { idempotency_key, .. } = &mut command {
+            *idempotency_key = Some(key.clone());
+        }
+        let did = core::mem::take(&mut self.did);
+        self.send(desk, key, command);
+        self.paid_elsewhere = None;
+        self.did = format!("{did}; the card reader answers twice: {}", self.did);
     }
 
     /// What the customer pays with; `None` when a card is declined or the reader never answers.
