@@ -113,6 +113,9 @@ impl World {
         }
         self.check_own_disks(&core);
         let Some((site, meaning)) = first else { return Ok(()) };
+        if self.roster_is_gone(&core) {
+            return Ok(());
+        }
         self.check_books(site, &meaning)?;
         self.check_entries(&core);
         if self.config.reorder {

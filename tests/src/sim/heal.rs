@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use pos_core::ids::{DeviceId, RegisterId};
 use pos_core::record::Record;
-use replica::core::{Command, Digest, EntryId, FeedId, Role, RosterRecord};
+use replica::core::{Command, Digest, EntryId, FeedId, HeldBack, Role, RosterRecord};
 use replica::memory::Crash;
 use replica::recovery;
 use replica::sync::ConnId;
 
+use super::config::Fault;
 use super::limits::{CONVERGE_LOOK_MS, CONVERGE_WITHIN_MS};
 use super::shop;
 use super::site::{Power, Running, Site};
@@ -126,6 +127,11 @@ impl World {
         let at_work = core.iter().copied().find(|site| !self.is_at_rest(*site));
         let healed_for = self.now.saturating_sub(self.config.time_ms);
         match (self.quiet_since, at_work) {
+            (None, Some(_)) if healed_for > LAST_SALE_MS && self.roster_is_gone(&core) => {
+                self.gone = true;
+                self.converged = true;
+                return;
+            }
             (None, Some(site)) if healed_for > LAST_SALE_MS => {
                 let (why, held) = (self.why(site), self.disagreement(&core));
                 let what = format!("till {site} cannot sell though all is well: {why}; {held}");
@@ -216,6 +222,37 @@ impl World {
                 .flat_map(|(feed, state)| state.missing.iter().map(|(seq, id)| (*feed, *seq, *id)));
             missing.into_iter().any(|(feed, seq, id)| !has(feed, seq, id))
         })
+    }
+
+    /// Whether entries name a roster record of which the last copies were lost: one went bad or was put
+    /// back to a backup, and the others were on tills that are gone. What names it is held, shown, and
+    /// counts nowhere but where the record was known.
+    pub(super) fn roster_is_gone(&mut self, core: &[usize]) -> bool {
+        let copies_were_lost = |fault: Fault| self.injected.contains_key(&fault);
+        if ![Fault::BitRot, Fault::StaleBackups, Fault::OwnRot].into_iter().any(copies_were_lost) {
+            return false;
+        }
+        let running: Vec<&Running> =
+            core.iter().filter_map(|site| self.sites.get(*site).and_then(Site::running)).collect();
+        let named: BTreeSet<EntryId> = running
+            .iter()
+            .flat_map(|one| one.node.replica().held_back())
+            .filter_map(|(_, reason)| match reason {
+                HeldBack::RosterMissing(id) => Some(*id),
+                _ => None,
+            })
+            .collect();
+        let is_held = |id: &EntryId| {
+            running.iter().any(|one| {
+                let held = one.node.replica().entry(one.node.storage(), *id);
+                held.is_ok_and(|held| held.is_some())
+            })
+        };
+        let gone = named.iter().any(|id| !is_held(id));
+        if gone {
+            self.sight("the only copies of a roster record were lost");
+        }
+        gone
     }
 
     fn disagreement(&self, core: &[usize]) -> String {

@@ -94,6 +94,8 @@ pub(super) struct Witness {
     shut_out: BTreeMap<usize, u64>,
     lost_sites: BTreeSet<usize>,
     losses: usize,
+    /// Copies that went bad on a disk, by what was acknowledged.
+    bad_copies: BTreeMap<RecordId, usize>,
     pub(super) settings: Option<StoreSettings>,
 }
 
@@ -266,7 +268,10 @@ impl Witness {
         let excused: Vec<RecordId> = self
             .seen
             .iter()
-            .filter(|(_, seen)| lost.contains(&seen.site) && seen.stored_on <= before)
+            .filter(|(id, seen)| {
+                let bad = self.bad_copies.get(id).copied().unwrap_or(0);
+                lost.contains(&seen.site) && seen.stored_on <= before.saturating_add(bad)
+            })
             .filter(|(_, seen)| seen.site != site || seen.at >= since)
             .map(|(id, _)| *id)
             .collect();
@@ -282,6 +287,38 @@ impl Witness {
         }
     }
 
+    /// A copy of something that was acknowledged went bad: it counts like a copy that was lost.
+    pub(super) fn went_bad(&mut self, id: RecordId) {
+        let bad = self.bad_copies.entry(id).or_default();
+        *bad += 1;
+        let gone = self.losses.saturating_add(*bad);
+        let Some(seen) = self.seen.get(&id) else { return };
+        if self.lost_sites.contains(&seen.site) && seen.stored_on < gone {
+            self.excuse(id);
+        }
+    }
+
+    /// A till is shut out, and with it the copies that it has of what others wrote.
+    fn copies_shut_out(&mut self) {
+        self.losses += 1;
+        let gone = |id: &RecordId, seen: &Seen| {
+            let bad = self.bad_copies.get(id).copied().unwrap_or(0);
+            self.lost_sites.contains(&seen.site) && seen.stored_on < self.losses.saturating_add(bad)
+        };
+        let all = self.seen.iter().filter(|(id, seen)| gone(id, seen));
+        let ids: Vec<RecordId> = all.map(|(id, _)| *id).collect();
+        for id in ids {
+            self.excuse(id);
+        }
+    }
+
+    fn excuse(&mut self, id: RecordId) {
+        if let Some(Seen { what: Fact::Sale { sale, .. }, .. }) = self.seen.get(&id) {
+            self.may_lack.insert(sale.register.clone());
+        }
+        self.excused.insert(id);
+    }
+
     /// A till is shut out: what it writes from now on need not count, and what it has written and
     /// not passed on neither.
     pub(super) fn shut_out(
@@ -295,6 +332,7 @@ impl Witness {
         let excused: Vec<RecordId> = of_site.map(|(id, _)| *id).collect();
         self.excused.extend(excused);
         self.shut_out.insert(site, now);
+        self.copies_shut_out();
         self.may_lack.insert(register.clone());
         for cart in self.carts.values_mut() {
             cart.dented |= cart.edited.contains_key(&site);
