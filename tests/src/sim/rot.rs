@@ -48,8 +48,7 @@ impl World {
             .collect();
         let Some(&site) = self.draws.faults.pick(&up) else { return false };
         let draw = self.draws.disk.next_u64();
-        let Some(disk) =
-            self.sites.get(site).and_then(Site::running).map(|one| one.node.storage())
+        let Some(disk) = self.sites.get(site).and_then(Site::running).map(|one| one.node.storage())
         else {
             return false;
         };
