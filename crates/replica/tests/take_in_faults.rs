@@ -1,6 +1,6 @@
 //! A disk that fails while entries of others come in: nobody hears that they are stored, and the
 //! till goes on selling where it can. Both found by the simulator (docs/reliability-log.md).
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may")]
 
 mod mesh;
 mod shop;

@@ -84,6 +84,9 @@ impl World {
     /// All checks of a store that has come to rest.
     pub(super) fn check_all(&mut self) -> Result<(), Unmakeable> {
         let core = self.core();
+        if self.roster_is_gone(&core) {
+            return Ok(());
+        }
         let mut first: Option<(usize, View)> = None;
         for &site in &core {
             let Some(one) = self.sites.get_mut(site) else { continue };
@@ -113,9 +116,6 @@ impl World {
         }
         self.check_own_disks(&core);
         let Some((site, meaning)) = first else { return Ok(()) };
-        if self.roster_is_gone(&core) {
-            return Ok(());
-        }
         self.check_books(site, &meaning)?;
         self.check_entries(&core);
         if self.config.reorder {

@@ -21,7 +21,8 @@ fn run(command: &mut Command) -> Result<Output, String> {
     } else {
         let words = String::from_utf8_lossy(&output.stderr);
         let last = words.lines().last().unwrap_or_default();
-        Err(format!("{:?} failed: {last}", command.get_program()))
+        let program = command.get_program().to_string_lossy().into_owned();
+        Err(format!("{program} failed: {last}"))
     }
 }
 
