@@ -125,6 +125,9 @@ proptest! {
         let entries = chain(STORE, &[typical(1), typical(2), typical(3)]);
         let mut packed = Packer::default().pack(STORE, feed(), &entries);
         let at = at.index(packed.len());
+        // The second byte says under which number the feed is kept on this connection: nothing of
+        // this window hangs on it.
+        prop_assume!(at != 1);
         packed[at] ^= flip;
         // Whatever comes out is another window: the checks of entries refuse it.
         prop_assert_ne!(Unpacker::default().unpack(STORE, &packed), Ok(entries));
