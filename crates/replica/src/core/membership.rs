@@ -71,6 +71,11 @@ impl Replica {
             return Ok(());
         }
         if core::mem::take(&mut self.resume_due) {
+            // What a successor is told of the roster, its entries name: no disk may keep that and
+            // lose the records themselves.
+            if self.appended.get(&Stream::Others) != self.flushed.get(&Stream::Others) {
+                self.effect(Effect::Flush(Stream::Others));
+            }
             self.write_resume();
             self.effect(Effect::Flush(Stream::OwnLedger));
         }
