@@ -10,6 +10,7 @@ use replica::core::{Command, FeedId, HeldBack, Lane, Role};
 use replica::journal::faults::Failure;
 use replica::memory::Crash;
 use replica::node::Node;
+use replica::storage::Stream;
 use shop::{Till, at, identity};
 
 /// The ledger of a device as another till holds it, in windows.
@@ -90,6 +91,39 @@ fn entries_that_waited_for_the_roster_count_after_a_power_cut_at_the_moment_it_c
     assert!(!missing(&newcomer), "{:?}", newcomer.replica().held_back().collect::<Vec<_>>());
     let report = newcomer.replica().books().sales_report(ReportFilter::default()).unwrap();
     assert_eq!(report.totals.sales.count, 1);
+}
+
+/// Found by the simulator (docs/reliability-log.md): the entry kept its old verdict, the index named
+/// it as held, and nobody fetched it again. It was the record that gives a till its register.
+#[test]
+fn what_waited_for_the_roster_and_went_bad_meanwhile_is_fetched_again_and_counts() {
+    let devices = mesh::store();
+    let [founder, mut seller, _] = <[Till; 3]>::try_from(devices).unwrap();
+    sell(&mut seller, 60_000, 2);
+    let store = founder.replica().store_id().unwrap();
+    let sold = ledger_of(&seller, 2);
+    for nth in 0..sold.iter().map(Vec::len).sum() {
+        let mut newcomer = fresh(identity(4, 1), store);
+        for window in &sold {
+            offer(&mut newcomer, window);
+        }
+        let disk = newcomer.storage();
+        let place = disk.place_of(Stream::Others, u64::try_from(nth).unwrap()).unwrap();
+        assert!(disk.disk().flip_bit(&place.file, place.offset + place.bytes / 2, 3));
+        for window in ledger_of(&founder, 1) {
+            offer(&mut newcomer, &window);
+        }
+        let due = newcomer.replica().poll_timeout().unwrap();
+        newcomer.tick(at(due));
+        settle(&mut newcomer);
+        for window in &sold {
+            offer(&mut newcomer, window);
+        }
+        let aside: Vec<_> = newcomer.replica().held_back().collect();
+        assert!(aside.is_empty(), "entry {nth}: {aside:?}");
+        let report = newcomer.replica().books().sales_report(ReportFilter::default()).unwrap();
+        assert_eq!(report.totals.sales.count, 1, "entry {nth}");
+    }
 }
 
 #[test]

@@ -182,8 +182,16 @@ impl Replica {
         stream: Stream,
         ordinal: Ordinal,
     ) -> Result<(), StorageError> {
-        // A frame that went bad since keeps its old verdict.
-        let Ok(frame) = self.frame(reads, stream, ordinal) else { return Ok(()) };
+        let frame = match self.frame(reads, stream, ordinal) {
+            Ok(frame) => frame,
+            // It keeps its old verdict until it was fetched again. Not now: whoever calls this is
+            // in the middle of what all is folded anew for.
+            Err(StorageError::Damaged(damage)) => {
+                self.unreadable_aside = Some(damage);
+                return Ok(());
+            }
+            Err(_) => return Ok(()),
+        };
         match Entry::decode(&frame.payload) {
             Ok(entry) => self.apply(reads, stream, ordinal, &entry),
             Err(_) => Ok(()),

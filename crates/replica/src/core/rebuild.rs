@@ -137,6 +137,7 @@ impl Replica {
         self.carts.clear();
         self.customers.clear();
         self.unfolded.clear();
+        self.unreadable_aside = None;
         self.movements.clear();
         self.stock_document = None;
         self.published_from = 0;

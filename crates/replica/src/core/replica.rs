@@ -28,7 +28,7 @@ use super::verdict::HeldBack;
 use crate::documents::{Author, DocumentId, StockCounters};
 use crate::limits;
 use crate::simulation::{self, Mark};
-use crate::storage::{Frame, FrameKind, Ordinal, Reads, Room, StorageError, Stream};
+use crate::storage::{Damage, Frame, FrameKind, Ordinal, Reads, Room, StorageError, Stream};
 
 /// Who this replica is: drawn or read by the shell.
 #[derive(Debug, Clone)]
@@ -115,9 +115,12 @@ pub struct Replica {
     pub(super) floor_due_ms: Option<u64>,
     pub(super) waiting: VecDeque<Waiting>,
     pub(super) rebuild: Option<Rebuild>,
-    pub(super) damage: BTreeSet<crate::storage::Damage>,
-    /// Frames of others that were found unreadable when a peer wanted them.
+    pub(super) damage: BTreeSet<Damage>,
+    /// Frames that were found unreadable when somebody wanted them.
     pub(super) unreadable: BTreeSet<(Stream, Ordinal)>,
+    /// What is kept aside and could not be read when it was to be judged again: one of them, for
+    /// whatever else is unreadable shows when all is folded anew.
+    pub(super) unreadable_aside: Option<Damage>,
     /// Changes this life has written, by document.
     pub(super) changes: BTreeMap<DocumentId, u64>,
     pub(super) room: Room,
@@ -169,6 +172,7 @@ impl Replica {
             rebuild: None,
             damage: BTreeSet::new(),
             unreadable: BTreeSet::new(),
+            unreadable_aside: None,
             changes: BTreeMap::new(),
             room: Room::Ample,
             stopped: None,
@@ -248,7 +252,13 @@ impl Replica {
         let ready = self.all_flushed() && self.unfolded.is_empty() && self.stopped.is_none();
         let commit = (self.overlay.len() > 0 && ready)
             .then(|| self.committed_at_ms.saturating_add(limits::MAP_COMMIT_MS));
-        [self.floor_due_ms, publish, commit].into_iter().flatten().min()
+        let aside = self.may_fetch_aside().then_some(0);
+        [self.floor_due_ms, publish, commit, aside].into_iter().flatten().min()
+    }
+
+    /// Whether something that is kept aside is to be fetched again, now that nothing else is under way.
+    pub(super) const fn may_fetch_aside(&self) -> bool {
+        self.unreadable_aside.is_some() && self.rebuild.is_none() && self.stopped.is_none()
     }
 
     /// The device.
@@ -285,7 +295,7 @@ impl Replica {
     }
 
     /// Frames that could not be read so far.
-    pub const fn damage(&self) -> &BTreeSet<crate::storage::Damage> {
+    pub const fn damage(&self) -> &BTreeSet<Damage> {
         &self.damage
     }
 
@@ -353,7 +363,7 @@ impl Replica {
         waiting.ok_or(StorageError::NoSuchFrame { stream, ordinal })
     }
 
-    pub(super) fn note_damage(&mut self, damage: crate::storage::Damage) {
+    pub(super) fn note_damage(&mut self, damage: Damage) {
         if self.damage.insert(damage.clone()) {
             simulation::reach(Mark::Damage);
             // A waiting row makes the next commit remember it; its value is written there.
@@ -364,7 +374,7 @@ impl Replica {
 
     /// Takes what a full check found as all the damage there is: what was mended since is
     /// forgotten, what is new is remembered.
-    pub fn set_damage(&mut self, found: impl IntoIterator<Item = crate::storage::Damage>) {
+    pub fn set_damage(&mut self, found: impl IntoIterator<Item = Damage>) {
         self.damage = found.into_iter().collect();
         self.overlay.put(super::keys::APPLIED.to_vec(), Vec::new());
     }

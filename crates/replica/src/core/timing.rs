@@ -10,6 +10,11 @@ impl Replica {
         if self.stopped.is_some() {
             return;
         }
+        if self.may_fetch_aside()
+            && let Some(damage) = self.unreadable_aside.take()
+        {
+            self.meet_damage(&damage, false);
+        }
         self.publish_if_due(reads, at);
         if self.floor_due_ms.is_some_and(|due| at.monotonic_ms >= due) {
             // The entry that opened this life may wait as well.
