@@ -60,6 +60,8 @@ pub const DIGEST_EVERY_MS: u64 = 5000;
 pub const SOURCE_PATIENCE_MS: u64 = 2000;
 /// Time a peer that was asked may bring nothing before another one is asked, in milliseconds.
 pub const WANT_STALLED_MS: u64 = 20_000;
+/// Time after which a disk that had no room for others' entries is tried again, in milliseconds.
+pub const ROOM_AFTER_MS: u64 = 10_000;
 /// Bytes of a window that goes before those a peer has missed.
 pub const LIVE_BYTES_MAX: usize = 64 << 10;
 /// Most feeds of one device a want names.

@@ -95,23 +95,12 @@ fn what_a_relay_alone_had_and_lost_is_not_offered_over_and_over() {
 fn two_that_each_lack_what_the_other_has_of_a_third_come_to_the_same() {
     // How far the second one is beyond the entry that the first one lacks.
     for beyond in 0..3 {
-        let mut tills = store();
-        for n in 0..6 {
-            sell(&mut tills[0], 20 + n, 1);
-        }
-        let feeds = held_entries(&tills[0]);
-        let ledger = feeds.iter().find(|(feed, _)| feed.lane == Lane::Ledger).unwrap().1;
-        let first = tills.remove(0);
-        let author = first.replica().device();
-        carry(&first, &mut tills[0]);
-        let missing = ledger.len() - 5;
-        offer(&mut tills[1], &ledger[..=missing + beyond]);
-        let id = Entry::decode(&ledger[missing]).unwrap().id();
-        rot(&tills[0], |entry| entry.id() == id && entry.header().feed.device == author);
-        tills[0].storage_mut().break_map("broken");
-        tills[0].recover_map(shop::at(1_000));
-        mesh::settle(&mut tills[0]);
-        assert_eq!(tills[0].replica().damage().len(), 1);
+        let (mut tills, ledger) = sold_and_known_in_part(|entries| entries - 4 + beyond);
+        tills.remove(0);
+        let missing = Entry::decode(&ledger[ledger.len() - 5]).unwrap().id();
+        rot(&tills[1], |entry| entry.id() == missing);
+        look_again(&mut tills[1]);
+        assert_eq!(tills[1].replica().damage().len(), 1);
         let mut world = World::new(tills, 6);
         world.connect(0, 1);
         world.run(60_000);
@@ -168,14 +157,20 @@ fn copies_of_entries_that_lie_in_the_journal_are_counted_once() {
     disk.flush(Stream::Others).unwrap();
     let disk = tills.remove(1).into_storage();
     let mut again = Node::start(shop::identity(2, 9), disk).unwrap();
-    again.storage_mut().break_map("broken");
-    again.recover_map(shop::at(1_000));
-    mesh::settle(&mut again);
+    look_again(&mut again);
     assert_eq!(again.replica().held_of(author), held);
 }
 
-/// Till 1 has sold six times; till 3 has all of it and till 2 the first `known` entries of sales.
-fn sold_and_known_in_part(known: usize) -> (Vec<Till>, Vec<Vec<u8>>) {
+/// Builds the index anew: what cannot be read is found.
+fn look_again(till: &mut Till) {
+    till.storage_mut().break_map("broken");
+    till.recover_map(shop::at(1_000));
+    mesh::settle(till);
+}
+
+/// Till 1 has sold six times; till 3 has all of it, and till 2 as many of the entries of the sales
+/// as `known` makes of their number.
+fn sold_and_known_in_part(known: impl FnOnce(usize) -> usize) -> (Vec<Till>, Vec<Vec<u8>>) {
     let mut tills = store();
     for n in 0..6 {
         sell(&mut tills[0], 20 + n, 1);
@@ -186,7 +181,7 @@ fn sold_and_known_in_part(known: usize) -> (Vec<Till>, Vec<Vec<u8>>) {
     let ledger = ledger.unwrap().1.clone();
     let (first, rest) = tills.split_at_mut(1);
     carry(&first[0], &mut rest[1]);
-    offer(&mut rest[0], &ledger[..known]);
+    offer(&mut rest[0], &ledger[..known(ledger.len())]);
     (tills, ledger)
 }
 
@@ -194,7 +189,7 @@ fn sold_and_known_in_part(known: usize) -> (Vec<Till>, Vec<Vec<u8>>) {
 /// for ever for what had gone bad there.
 #[test]
 fn what_went_bad_where_it_was_written_comes_back_from_who_has_it_and_goes_on() {
-    let (tills, ledger) = sold_and_known_in_part(1);
+    let (tills, ledger) = sold_and_known_in_part(|_| 1);
     let bad = Entry::decode(&ledger[ledger.len() - 4]).unwrap().id();
     let mut world = World::new(tills, 8);
     world.connect(0, 2);
@@ -208,7 +203,7 @@ fn what_went_bad_where_it_was_written_comes_back_from_who_has_it_and_goes_on() {
 
 #[test]
 fn what_only_its_author_had_stays_in_its_books_when_it_goes_bad() {
-    let (tills, ledger) = sold_and_known_in_part(1);
+    let (tills, ledger) = sold_and_known_in_part(|_| 1);
     let bad = Entry::decode(&ledger[ledger.len() - 4]).unwrap().id();
     let mut world = World::new(tills, 9);
     rot_in(&world.peers[0].till, Stream::OwnLedger, |entry| entry.id() == bad);
@@ -221,15 +216,13 @@ fn what_only_its_author_had_stays_in_its_books_when_it_goes_bad() {
 /// Found by the simulator: the first one was asked again and again, and the other one never.
 #[test]
 fn who_has_nothing_new_does_not_keep_another_one_from_being_asked() {
-    let (mut tills, ledger) = sold_and_known_in_part(4);
+    let (mut tills, ledger) = sold_and_known_in_part(|_| 4);
     // The counters that tell of its sales are out.
     tills[0].tick(shop::at(500_000));
     tills[0].tick(shop::at(500_100));
     let bad = Entry::decode(&ledger[ledger.len() - 4]).unwrap().id();
     rot_in(&tills[0], Stream::OwnLedger, |entry| entry.id() == bad);
-    tills[0].storage_mut().break_map("broken");
-    tills[0].recover_map(shop::at(1_000));
-    mesh::settle(&mut tills[0]);
+    look_again(&mut tills[0]);
     let mut world = World::new(tills, 10);
     world.connect(0, 1);
     world.connect(0, 2);
@@ -254,9 +247,7 @@ fn no_change_is_numbered_like_an_earlier_one_that_cannot_be_read() {
         let is_of_cart = header.feed.device == author && header.feed.lane == Lane::Floor;
         is_of_cart && header.seq == 2
     });
-    tills[1].storage_mut().break_map("broken");
-    tills[1].recover_map(shop::at(1_000));
-    mesh::settle(&mut tills[1]);
+    look_again(&mut tills[1]);
     let refused = mesh::add(&mut tills[1], 1_001, cart, "C", 1).unwrap_err();
     assert_eq!(refused, CommandError::ChangesMissing);
     let (first, rest) = tills.split_at_mut(1);

@@ -8,7 +8,6 @@ mod wires;
 
 use replica::core::{CommandError, IngestError, Lane};
 use replica::journal::faults::{Failure, Op};
-use replica::storage::StorageError;
 
 use mesh::{held_entries, sell, store};
 use shop::at;
@@ -31,28 +30,49 @@ fn what_could_not_be_written_or_flushed_is_not_said_to_be_stored() {
     }
 }
 
+/// A store of three of which two are connected, and so much sold on the first that the second one's
+/// disk has no room for it.
+fn without_room() -> World {
+    let mut world = World::new(store(), 11);
+    world.peers[1].till.storage().fill();
+    world.connect(0, 1);
+    world.run(5_000);
+    for _ in 0..50 {
+        for _ in 0..20 {
+            world.act(0, |till, ms| sell(till, ms, 1));
+        }
+        world.run(500);
+        if world.sales(1) < world.sales(0) {
+            return world;
+        }
+    }
+    panic!("there was room for {} sales", world.sales(1));
+}
+
 #[test]
 fn a_till_whose_disk_is_full_puts_off_what_others_wrote_and_sells_on() {
-    let mut tills = store();
-    tills[1].storage().fill();
-    let refused = (0..5_000).find_map(|n| {
-        sell(&mut tills[0], 20 + n, 1);
-        let feeds = held_entries(&tills[0]);
-        let windows = feeds.into_values().flat_map(|entries| mesh::chained(&entries));
-        windows.into_iter().find_map(|window| {
-            let window: Vec<&[u8]> = window.iter().map(Vec::as_slice).collect();
-            tills[1].ingest(at(30 + n), window.get(..).unwrap()).err()
-        })
-    });
-    let refused = refused.unwrap();
-    assert!(matches!(refused, IngestError::Disk(StorageError::Full(_))), "{refused:?}");
-    assert_eq!(tills[1].replica().stopped(), None);
-    sell(&mut tills[1], 9_000, 2);
-    tills[1].storage().free();
-    let (first, rest) = tills.split_at_mut(1);
-    mesh::carry(&first[0], &mut rest[0]);
-    mesh::carry(&rest[0], &mut first[0]);
-    assert_eq!(first[0].replica().held_digest(), rest[0].replica().held_digest());
+    let mut world = without_room();
+    world.run(30_000);
+    let put_off = world.sales(0) - world.sales(1);
+    assert!(put_off > 0);
+    assert_eq!(world.peers[1].till.replica().stopped(), None);
+    world.act(1, |till, ms| sell(till, ms, 2));
+    world.peers[1].till.storage().free();
+    world.connect_all();
+    world.run(30_000);
+    assert_eq!(world.sales(0), world.sales(1));
+    world.agreed();
+}
+
+/// What has no room was asked for again at every tick, and sent: two megabytes each time.
+#[test]
+fn what_a_full_disk_has_no_room_for_is_not_asked_for_over_and_over() {
+    let mut world = without_room();
+    let (frames, bytes) = (world.frames, world.bytes);
+    world.run(60_000);
+    assert!(world.sales(1) < world.sales(0));
+    assert!(world.frames - frames < 120, "{} frames", world.frames - frames);
+    assert!(world.bytes - bytes < 1 << 20, "{} bytes", world.bytes - bytes);
 }
 
 #[test]

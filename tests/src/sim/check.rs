@@ -85,6 +85,8 @@ impl World {
     pub(super) fn check_all(&mut self) -> Result<(), Unmakeable> {
         let core = self.core();
         if self.roster_is_gone(&core) {
+            // They cannot agree, but each must still know its own disk.
+            self.check_own_disks(&core);
             return Ok(());
         }
         let mut first: Option<(usize, View)> = None;

@@ -13,9 +13,12 @@ mod status;
 
 pub use bitmap::Bitmap;
 pub use code_page::CodePage;
+#[cfg(feature = "virtual")]
 pub(crate) use codes::qr_picture;
+#[cfg(feature = "virtual")]
+pub(crate) use escpos::LINE_DOTS;
 pub use escpos::{Encoded, encode};
-pub(crate) use escpos::{INITIALIZE, LINE_DOTS, cut, kick};
+pub(crate) use escpos::{INITIALIZE, cut, kick};
 pub use font::{Cell, FontError, Fonts};
 pub use layout::{Element, Line, Style, layout};
 pub use paper::Paper;

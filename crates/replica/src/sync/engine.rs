@@ -13,7 +13,7 @@ use super::{Class, ConnId};
 use crate::core::{Cursor, FeedId, IngestError, Moment, Run};
 use crate::limits;
 use crate::node::Node;
-use crate::storage::Storage;
+use crate::storage::{Storage, StorageError};
 
 /// What the engine wants done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +108,8 @@ pub struct Engine {
     pub(super) helped_last: BTreeMap<DeviceId, ConnId>,
     /// Devices whose entries could not be taken in for a reason of our own.
     pub(super) dropped: BTreeSet<DeviceId>,
+    /// Until when nothing is taken in, for want of room on the disk.
+    pub(super) room_at_ms: u64,
     pub(super) progress: BTreeMap<DeviceId, Progress>,
     /// How far other devices have stored the feeds of this one.
     stored: BTreeMap<DeviceId, BTreeMap<FeedId, u64>>,
@@ -133,6 +135,7 @@ impl Engine {
             repairs: BTreeMap::new(),
             helped_last: BTreeMap::new(),
             dropped: BTreeSet::new(),
+            room_at_ms: 0,
             progress: BTreeMap::new(),
             stored: BTreeMap::new(),
             chosen_ms: 0,
@@ -217,7 +220,7 @@ impl Engine {
             }
         }
         let patience_ends = self.chosen_ms.saturating_add(limits::SOURCE_PATIENCE_MS) <= now;
-        if patience_ends || !self.dropped.is_empty() {
+        if patience_ends || (!self.dropped.is_empty() && self.room_at_ms <= now) {
             self.choose(node, now);
         }
         self.pump(node);
@@ -354,6 +357,11 @@ impl Engine {
         let entries: Vec<&[u8]> = unpacked.iter().map(Vec::as_slice).collect();
         let (author, connects) =
             node.connects(&entries).map_err(|error| CloseReason::Entries(error.to_string()))?;
+        if at.monotonic_ms < self.room_at_ms {
+            // What follows what the disk had no room for: fetched with it, not over and over.
+            self.dropped.insert(author);
+            return Ok(());
+        }
         if !connects {
             // Something in between was lost on the way: asked for from where this replica is.
             self.ask_again(node, conn, author, at.monotonic_ms);
@@ -367,8 +375,11 @@ impl Engine {
                 Ok(())
             }
             // Our own disk or index: the peer is not to blame, and is asked again later.
-            Err(IngestError::Disk(_) | IngestError::Refused(_)) => {
+            Err(error @ (IngestError::Disk(_) | IngestError::Refused(_))) => {
                 self.dropped.insert(author);
+                if matches!(error, IngestError::Disk(StorageError::Full(_))) {
+                    self.room_at_ms = at.monotonic_ms.saturating_add(limits::ROOM_AFTER_MS);
+                }
                 Ok(())
             }
             Err(refused) => Err(CloseReason::Entries(refused.to_string())),

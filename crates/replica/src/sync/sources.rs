@@ -133,6 +133,9 @@ impl Engine {
         if node.replica().rebuilding().is_some() || node.replica().stopped().is_some() {
             return;
         }
+        if self.room_at_ms > now {
+            return;
+        }
         for author in core::mem::take(&mut self.dropped) {
             if let Some(asked) = self.sources.get(&author).copied() {
                 self.ask_again(node, asked.conn, author, now);

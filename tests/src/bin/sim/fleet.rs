@@ -1,5 +1,6 @@
 //! Many seeds, one after the other or several at once.
 
+use std::num::NonZero;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -49,8 +50,9 @@ pub(super) fn run(cli: &Cli) -> ExitCode {
         totals: Mutex::new((Totals::default(), started)),
     };
     eprintln!("from seed {first}, commit {}", super::commit());
+    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
     std::thread::scope(|scope| {
-        for _ in 0..cli.threads.max(1) {
+        for _ in 0..cli.threads.unwrap_or_else(cores).max(1) {
             scope.spawn(|| fleet.work());
         }
     });

@@ -39,9 +39,9 @@ struct Cli {
     /// Do not say every event of --seed
     #[arg(long)]
     quiet: bool,
-    /// Stores played at once
-    #[arg(long, value_name = "N", default_value = "1")]
-    threads: usize,
+    /// Stores played at once [default: one for each core]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
     /// Go on after a seed that failed
     #[arg(long)]
     keep_going: bool,
