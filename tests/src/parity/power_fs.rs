@@ -16,6 +16,7 @@ use fuser::{
     ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyStatfs, ReplyWrite,
     Request, TimeOrNow, WriteFlags,
 };
+use rustix::mount::{UnmountFlags, unmount};
 use tempfile::TempDir;
 
 use crate::crash::disk::{Event, Files};
@@ -28,6 +29,9 @@ const BLOCK_BYTES: u32 = 512;
 /// Blocks the file system says it has: 4 GB.
 const BLOCKS: u64 = 8 << 20;
 const ROOT: u64 = 1;
+/// How often, and after what pause, a file system is unmounted again of which files are being closed: 10 s in all.
+const BUSY_TRIES: u32 = 1_000;
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
 /// Folder or file.
 #[derive(Debug, Clone)]
@@ -476,11 +480,20 @@ impl Mounted {
         &self.power
     }
 
-    /// Unmounts it.
+    /// Unmounts it. Threads of the map that was open in it may still be closing its files.
     ///
     /// # Errors
     /// What the operating system says.
     pub fn unmount(self) -> io::Result<()> {
+        let mut tries = 0;
+        loop {
+            match unmount(self.folder.path(), UnmountFlags::empty()) {
+                Err(rustix::io::Errno::BUSY) if tries < BUSY_TRIES => tries += 1,
+                // Without the right to unmount, the session asks the helper of FUSE for it.
+                Ok(()) | Err(_) => break,
+            }
+            std::thread::sleep(BUSY_PAUSE);
+        }
         self.session.umount_and_join()
     }
 }

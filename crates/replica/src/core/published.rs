@@ -39,16 +39,21 @@ impl Replica {
 
     /// Writes what moved since the last time into the documents of its days.
     pub(super) fn publish(&mut self, reads: &dyn Reads, at: Moment) {
-        // Counters never count a sale that may still be lost: they are in another journal.
+        if self.movements.is_empty() || self.rebuild.is_some() || self.stopped.is_some() {
+            return;
+        }
+        // The entry that opens this life is of the Ledger as well: it waits for its flush below.
+        let opened = self.ensure_life(reads, at).is_ok();
+        // Counters never count a sale that may still be lost, and never name an entry that may: they
+        // are in another journal, of which a power cut can leave more.
         let ledger = Stream::OwnLedger;
-        let unsure = self.appended.get(&ledger) != self.flushed.get(&ledger);
-        if self.movements.is_empty() || unsure || self.rebuild.is_some() || self.stopped.is_some() {
+        if opened && self.appended.get(&ledger) != self.flushed.get(&ledger) {
             return;
         }
         self.published_at_ms = at.monotonic_ms;
         // The counters are a convenience: what cannot be published now stays due, and is counted
         // anew from the journal.
-        if self.publish_days(reads, at).is_err() {
+        if !opened || self.publish_days(reads, at).is_err() {
             self.stock_document = None;
             return;
         }
@@ -61,7 +66,6 @@ impl Replica {
     /// which Ledger entry the counters count: when a crash leaves only some of them, the next
     /// life counts from where they began.
     fn publish_days(&mut self, reads: &dyn Reads, at: Moment) -> Result<(), CommandError> {
-        self.ensure_life(reads, at)?;
         let mut ops = Vec::new();
         for (date, moved) in self.movements.clone() {
             self.publish_day(reads, date, &moved, &mut ops)?;
