@@ -477,6 +477,10 @@ pub struct Replay {
     /// Take only this share of the customers: 1/3 for the first of three tills that share the file
     #[arg(long, value_name = "K/N")]
     pub share: Option<String>,
+    /// Take only the countries of this store: 1/3 for the first of three stores that share the file.
+    /// The country with the most invoices falls to the first
+    #[arg(long, value_name = "K/N")]
+    pub countries: Option<String>,
     /// Measure the disk's own append + fdatasync between the receipts, for comparison
     #[arg(long)]
     pub measure_floor: bool,

@@ -1,10 +1,11 @@
-//! `cargo xtask demo`: a real shop's December on several tills that share it with no server, while one
-//! of them is killed and one is cut off for a while.
+//! `cargo xtask demo`: a real shop's December in several stores, each of several tills that share it
+//! with no server, while one of them is killed and one is cut off for a while.
 
 mod figures;
 mod show;
 mod tills;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,7 +20,7 @@ use crate::commands::{build_release, fail};
 use crate::tree::Tree;
 use figures::{Acknowledged, Outcome};
 use show::Live;
-use tills::{Line, Setting, Till};
+use tills::{Invoices, Line, Post, Setting, Till};
 
 /// The sample that comes with the repository.
 const SAMPLE: &str = "tests/data/online_retail_2010-12.csv.gz";
@@ -34,7 +35,10 @@ const LOOK: Duration = Duration::from_millis(700);
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Demo {
-    /// How many tills share the store
+    /// How many stores there are; the file's countries are dealt out to them
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=20))]
+    stores: u16,
+    /// How many tills share a store
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=50))]
     tills: u16,
     /// A file of invoices to replay instead of the sample
@@ -49,7 +53,7 @@ pub(crate) struct Demo {
     /// How often a till is killed (SIGKILL) while it sells; each time it is another one
     #[arg(long, value_name = "N", default_value_t = 1)]
     kill: usize,
-    /// For how many seconds the last till is cut off from the others; 0: not at all
+    /// For how many seconds the last till of the first store is cut off from the others; 0: not at all
     #[arg(long, value_name = "SECONDS", default_value_t = 8)]
     cut_off: u64,
     /// No mDNS: the tills are told each other's addresses
@@ -69,6 +73,10 @@ pub(crate) struct Demo {
 impl Demo {
     fn is_sample(&self) -> bool {
         self.replay.is_none() && self.from.is_none() && self.to.is_none()
+    }
+
+    fn invoices<'a>(&'a self, file: &'a Path) -> Invoices<'a> {
+        Invoices { file, from: self.from.as_deref(), to: self.to.as_deref() }
     }
 
     fn file(&self, tree: &Tree) -> PathBuf {
@@ -100,23 +108,26 @@ fn play(tree: &Tree, demo: &Demo) -> Result<bool, String> {
     }
     show::introduce(demo, &file);
     let started = Instant::now();
-    let mut store = open_store(&program, &folder, demo)?;
+    let mut tills = Vec::new();
+    for number in 1..=usize::from(demo.stores) {
+        open_store(&program, &folder, demo, number, &mut tills)?;
+    }
     let met = started.elapsed();
     let (sender, lines) = channel();
-    for till in &mut store {
-        till.replay(&file, demo.from.as_deref(), demo.to.as_deref(), &sender)?;
+    for till in &mut tills {
+        till.replay(demo.invoices(&file), &sender)?;
     }
     let selling = Instant::now();
     let mut outcome = Outcome::default();
-    sell(demo, &file, &mut store, &lines, &sender, &mut outcome)?;
+    sell(demo, &file, &mut tills, &lines, &sender, &mut outcome)?;
     outcome.sold_in = selling.elapsed();
     let waiting = Instant::now();
-    outcome.statuses = agree(demo, &store)?;
+    outcome.statuses = agree(demo, &tills)?;
     outcome.agreed_in = waiting.elapsed();
-    for till in &mut store {
+    for till in &mut tills {
         till.stop()?;
     }
-    outcome.read(&store)?;
+    outcome.read(&tills)?;
     let sound = outcome.is_sound();
     if demo.json {
         println!("{}", outcome.json());
@@ -126,10 +137,17 @@ fn play(tree: &Tree, demo: &Demo) -> Result<bool, String> {
     Ok(sound)
 }
 
-/// Founds the store on the first till and lets the others in; all of them run and have met.
-fn open_store(program: &Path, folder: &Path, demo: &Demo) -> Result<Vec<Till>, String> {
-    let count = usize::from(demo.tills);
-    let mut first = Till::found(program, folder, count)?;
+/// Founds a store on its first till and lets the others in; all of them run and have met.
+fn open_store(
+    program: &Path,
+    folder: &Path,
+    demo: &Demo,
+    number: usize,
+    all: &mut Vec<Till>,
+) -> Result<(), String> {
+    let tills = usize::from(demo.tills);
+    let post = Post { store: number, stores: usize::from(demo.stores), till: 1, tills };
+    let mut first = Till::found(program, folder, post, all.len())?;
     let setting = Setting {
         peers: Vec::new(),
         discovery: !(demo.no_discovery || demo.relay),
@@ -137,12 +155,11 @@ fn open_store(program: &Path, folder: &Path, demo: &Demo) -> Result<Vec<Till>, S
         cut_off: None,
     };
     first.start(&setting)?;
-    show::say(demo, "Till 1 has founded a store.");
+    show::say(demo, &format!("Till {} has founded a store.", post.label()));
     let mut store = vec![first];
-    for number in 2..=count {
+    for till in 2..=tills {
         let [first, ..] = store.as_slice() else { break };
-        let mut till = first.let_in(number)?;
-        let is_last = number == count;
+        let mut newcomer = first.let_in(till, all.len() + store.len())?;
         let peers = if setting.discovery {
             Vec::new()
         } else if demo.relay {
@@ -150,19 +167,27 @@ fn open_store(program: &Path, folder: &Path, demo: &Demo) -> Result<Vec<Till>, S
         } else {
             store.iter().map(Till::address).collect()
         };
-        let cut_off = (is_last && demo.cut_off > 0).then(|| (demo.cut_off / 2 + 6, demo.cut_off));
-        till.start(&Setting { peers, cut_off, ..setting.clone() })?;
-        show::say(demo, &format!("Till {number} has come in, by the code on till 1."));
-        store.push(till);
+        let is_cut = number == 1 && till == tills && demo.cut_off > 0;
+        let cut_off = is_cut.then(|| (demo.cut_off / 2 + 6, demo.cut_off));
+        newcomer.start(&Setting { peers, cut_off, ..setting.clone() })?;
+        let by = format!("by the code on till {}", post.label());
+        show::say(demo, &format!("Till {} has come in, {by}.", newcomer.post().label()));
+        store.push(newcomer);
     }
+    wait_until_met(demo, &store)?;
+    all.append(&mut store);
+    Ok(())
+}
+
+fn wait_until_met(demo: &Demo, store: &[Till]) -> Result<(), String> {
     let started = Instant::now();
     while started.elapsed() < PATIENCE {
         let met = store.iter().enumerate().all(|(index, till)| {
-            let wanted = if demo.relay && index > 0 { 1 } else { count - 1 };
+            let wanted = if demo.relay && index > 0 { 1 } else { store.len() - 1 };
             till.status().is_ok_and(|status| figures::peers(&status) >= wanted)
         });
         if met {
-            return Ok(store);
+            return Ok(());
         }
         sleep(Duration::from_millis(200));
     }
@@ -173,46 +198,48 @@ fn open_store(program: &Path, folder: &Path, demo: &Demo) -> Result<Vec<Till>, S
 fn sell(
     demo: &Demo,
     file: &Path,
-    store: &mut [Till],
+    tills: &mut [Till],
     lines: &Receiver<Line>,
     sender: &std::sync::mpsc::Sender<Line>,
     outcome: &mut Outcome,
 ) -> Result<(), String> {
     let total = demo.documents(file);
-    let mut live = Live::new(demo, store.len());
-    let mut selling = store.len();
+    let mut live = Live::new(demo, tills.iter().map(|till| till.post().label()).collect());
+    let mut selling = tills.len();
     let mut acknowledged = Acknowledged::default();
     while selling > 0 {
         let line = lines.recv().map_err(|_all_gone| "the tills have gone".to_owned())?;
         match line {
             Line::Said(till, value) => {
                 if let Some(ack) = value.get("ack") {
-                    acknowledged.note(ack);
+                    let store = tills.get(till).map_or(0, |till| till.post().store);
+                    acknowledged.note(store, ack);
                     live.sold(till, ack);
                 } else if value.get("summary").is_some() {
                     outcome.summaries.push(value["summary"].clone());
                     selling -= 1;
                 } else if let Some(error) = value.get("error").filter(|of| of["kind"] != "output") {
                     let text = error["message"].as_str().unwrap_or_default().to_owned();
-                    return Err(format!("till {}: {text}", till + 1));
+                    let name = tills.get(till).map_or_else(String::new, Till::name);
+                    return Err(format!("{name}: {text}"));
                 }
             }
             // Its till was killed under it: it is asked again.
             Line::Ended(till, false) => {
-                let Some(till) = store.get_mut(till) else { continue };
+                let Some(till) = tills.get_mut(till) else { continue };
                 till.restart()?;
-                till.replay(file, demo.from.as_deref(), demo.to.as_deref(), sender)?;
+                till.replay(demo.invoices(file), sender)?;
             }
             Line::Ended(_, true) => {}
         }
         let due = total * (outcome.kills + 1) / (demo.kill + 1);
         if outcome.kills < demo.kill && acknowledged.count() >= due {
             // Not the first, so that whoever is killed comes back to a store that went on.
-            let victim = (1 + outcome.kills % store.len().saturating_sub(1).max(1)) % store.len();
-            if let Some(till) = store.get_mut(victim) {
+            let victim = (1 + outcome.kills % tills.len().saturating_sub(1).max(1)) % tills.len();
+            if let Some(till) = tills.get_mut(victim) {
                 till.kill()?;
                 outcome.kills += 1;
-                live.remark(demo, &format!("*** SIGKILL: till {} ***", victim + 1));
+                live.remark(demo, &format!("*** SIGKILL: {} ***", till.name()));
             }
         }
     }
@@ -220,21 +247,25 @@ fn sell(
     Ok(())
 }
 
-/// Waits until all tills hold and mean the same, and nothing is left that one has still to say.
-fn agree(demo: &Demo, store: &[Till]) -> Result<Vec<Value>, String> {
-    show::say(demo, "\nAll is rung up. Waiting until all tills agree …");
+/// Waits until all tills of each store hold and mean the same, and nothing is left to be said.
+fn agree(demo: &Demo, tills: &[Till]) -> Result<Vec<Value>, String> {
+    show::say(demo, "\nAll is rung up. Waiting until the tills of each store agree …");
     let started = Instant::now();
     let mut before = None;
     while started.elapsed() < PATIENCE * 5 {
-        let statuses = store.iter().map(Till::status).collect::<Result<Vec<_>, _>>()?;
-        let digests: Vec<&Value> = statuses.iter().map(|status| &status["digests"]).collect();
-        let same = digests.windows(2).all(|pair| matches!(pair, [a, b] if a == b));
-        let now = digests.first().map(|digest| (*digest).clone());
+        let statuses = tills.iter().map(Till::status).collect::<Result<Vec<_>, _>>()?;
+        let mut digests = BTreeMap::<usize, BTreeSet<String>>::new();
+        for (till, status) in tills.iter().zip(&statuses) {
+            let of_store = digests.entry(till.post().store).or_default();
+            of_store.insert(status["digests"].to_string());
+        }
+        let same = digests.values().all(|of_store| of_store.len() == 1);
+        let now = same.then_some(digests);
         // Twice in a row: counters are published within a second of the last sale.
         if same && before == now {
             return Ok(statuses);
         }
-        before = if same { now } else { None };
+        before = now;
         sleep(LOOK * 2);
     }
     Err("the tills did not agree in time: see `tillmesh status` in their folders".to_owned())

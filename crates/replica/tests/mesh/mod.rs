@@ -223,9 +223,11 @@ pub(crate) fn carry(from: &Till, to: &mut Till) {
 
 /// Carries everything to everybody, published counters included.
 pub(crate) fn carry_all(devices: &mut [Till]) -> FeedBytes {
+    // A new life is opened, that is flushed, counters are published, those are flushed.
     for device in devices.iter_mut() {
-        device.tick(at(500_000));
-        device.tick(at(500_100));
+        for ms in [500_000, 500_100, 500_200, 500_300] {
+            device.tick(at(ms));
+        }
     }
     let mut all = FeedBytes::new();
     let mut seen = std::collections::BTreeSet::new();

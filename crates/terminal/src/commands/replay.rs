@@ -22,8 +22,7 @@ use crate::till::Till;
 pub(super) fn run(context: &mut Context<'_>, typed: &cli::Replay) -> Result<(), TerminalError> {
     let range = range(typed).map_err(|error| TerminalError::Usage(error.to_string()))?;
     // Read before anything is founded: a file that is none leaves no store behind.
-    let share = typed.share.as_deref().map_or(Ok(Share::WHOLE), str::parse);
-    let share = share.map_err(|error: ShareError| TerminalError::Usage(error.to_string()))?;
+    let (share, countries) = (share(typed.share.as_deref())?, share(typed.countries.as_deref())?);
     let mut file = CsvFile::open(&context.path(&typed.file))?;
     if context.till.is_none()
         && let Err(TerminalError::NoStore(_)) = Till::open(&context.folder, context.clock)
@@ -31,12 +30,17 @@ pub(super) fn run(context: &mut Context<'_>, typed: &cli::Replay) -> Result<(), 
         init::found_for_replay(context)?.close();
     }
     let faults = context.with_whole_till(|context, till| {
-        ring_up(context, till, typed, &mut file, (range, share))
+        ring_up(context, till, typed, &mut file, (range, share, countries))
     })?;
     if typed.strict && faults > 0 {
         return Err(TerminalError::Strict { rows: faults, path: typed.file.clone() });
     }
     Ok(())
+}
+
+fn share(typed: Option<&str>) -> Result<Share, TerminalError> {
+    let share = typed.map_or(Ok(Share::WHOLE), str::parse);
+    share.map_err(|error: ShareError| TerminalError::Usage(error.to_string()))
 }
 
 fn range(typed: &cli::Replay) -> Result<DateRange, RangeError> {
@@ -51,11 +55,12 @@ fn ring_up(
     till: &mut Till<FileStorage>,
     typed: &cli::Replay,
     file: &mut CsvFile,
-    (range, share): (DateRange, Share),
+    (range, share, countries): (DateRange, Share, Share),
 ) -> Result<usize, TerminalError> {
     let currency = till.settings()?.currency;
     let mut progress = context.output.progress(file.bytes(), "Reading", Unit::Bytes);
     let mut plan = read(file, currency, range, |bytes| progress.at(bytes))?;
+    plan.take_countries(countries);
     plan.take(share);
     progress.finish();
     context.show_faults(&typed.file, &plan.faults);

@@ -3,6 +3,7 @@
 //! [`read`] is pure: it turns rows into documents. [`run`] rings them up with the same commands a
 //! cashier's taps become, each document durable before the next.
 
+mod countries;
 mod floor;
 mod measure;
 mod plan;

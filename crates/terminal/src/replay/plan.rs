@@ -16,6 +16,7 @@ use pos_core::transaction::TenderKind;
 use pos_core::unit_price::UnitPrice;
 use rust_decimal::Decimal;
 
+use super::countries;
 use super::range::DateRange;
 use super::share::Share;
 use crate::csv_file::{Column, CsvError, CsvFile, Row, RowError, clean};
@@ -100,6 +101,8 @@ pub struct Document {
     pub business_date: BusinessDate,
     /// Whose it is: what the file's column `customer_id` says, the invoice where it says nothing.
     pub customer: String,
+    /// Where to: what the file's column `country` says. May be empty.
+    pub country: String,
     /// What it is.
     pub body: Body,
 }
@@ -118,6 +121,17 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Leaves out the countries of other stores. What each document is does not depend on it.
+    pub fn take_countries(&mut self, store: Share) {
+        let mut counts = BTreeMap::<&str, u64>::new();
+        for document in &self.documents {
+            let count = counts.entry(&document.country).or_default();
+            *count = count.saturating_add(1);
+        }
+        let own = countries::of_store(&counts, store);
+        self.documents.retain(|document| own.contains(&document.country));
+    }
+
     /// Leaves out what falls to other shares. What each document is does not depend on it.
     pub fn take(&mut self, share: Share) {
         self.documents.retain(|document| share.takes(&document.customer));
@@ -152,6 +166,7 @@ struct Columns {
     invoice_date: Column,
     unit_price: Column,
     customer_id: Column,
+    country: Column,
 }
 
 /// One row, read and checked by itself.
@@ -165,6 +180,7 @@ struct Read {
     price: Decimal,
     amount: Money,
     customer: String,
+    country: String,
     line: u64,
 }
 
@@ -178,6 +194,7 @@ impl Columns {
             invoice_date: file.required("invoice_date", &COLUMNS)?,
             unit_price: file.required("unit_price", &COLUMNS)?,
             customer_id: file.optional("customer_id"),
+            country: file.optional("country"),
         })
     }
 
@@ -195,8 +212,9 @@ impl Columns {
         let amount = amount(row, price, quantity, currency)?;
         let description = clean(row.text(self.description)?, limits::NAME_CHARS_MAX);
         let customer = clean(row.text(self.customer_id)?, limits::NAME_CHARS_MAX);
+        let country = clean(row.text(self.country)?, limits::NAME_CHARS_MAX);
         let line = row.line();
-        Ok(Read { invoice, sku, description, quantity, at, price, amount, customer, line })
+        Ok(Read { invoice, sku, description, quantity, at, price, amount, customer, country, line })
     }
 
     fn moment(self, row: &Row<'_>) -> Result<DateTime, RowError> {
@@ -252,6 +270,7 @@ struct Group {
     invoice: IdempotencyKey,
     at: DateTime,
     customer: String,
+    country: String,
     line: u64,
     rows: Vec<Kept>,
 }
@@ -316,8 +335,8 @@ impl Draft {
             group.rows.push(kept);
         } else {
             let (rows, line) = (vec![kept], read.line);
-            let Read { invoice, at, customer, .. } = read;
-            self.groups.push(Group { invoice, at, customer, line, rows });
+            let Read { invoice, at, customer, country, .. } = read;
+            self.groups.push(Group { invoice, at, customer, country, line, rows });
         }
     }
 
@@ -366,10 +385,10 @@ impl Draft {
             if let Ok(business_date) = BusinessDate::from_date(group.at.date())
                 && range.contains(group.at)
             {
-                let Group { invoice, at, customer, .. } = group;
+                let Group { invoice, at, customer, country, .. } = group;
                 let nobody = customer.is_empty();
                 let customer = if nobody { invoice.to_string() } else { customer };
-                documents.push(Document { invoice, at, business_date, customer, body });
+                documents.push(Document { invoice, at, business_date, customer, country, body });
             }
         }
         self.faults.sort_by_key(|fault| fault.line);

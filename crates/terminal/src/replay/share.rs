@@ -21,6 +21,16 @@ impl Share {
     /// Most shares.
     const MOST: u64 = 1000;
 
+    /// Which, from 0.
+    pub(super) fn index(self) -> usize {
+        usize::try_from(self.index).unwrap_or(usize::MAX)
+    }
+
+    /// Of how many.
+    pub(super) fn shares(self) -> usize {
+        usize::try_from(self.of).unwrap_or(usize::MAX)
+    }
+
     /// Whether what belongs to `customer` falls to this share.
     pub fn takes(self, customer: &str) -> bool {
         let hash = blake3::hash(customer.as_bytes());

@@ -7,20 +7,20 @@ use serde_json::{Value, json};
 
 use super::tills::Till;
 
-/// Receipt and record id of each acknowledged invoice, and those that changed.
+/// Receipt and record id of each acknowledged invoice, by store and invoice, and those that changed.
 #[derive(Debug, Default)]
 pub(super) struct Acknowledged {
-    invoices: BTreeMap<String, (Value, Value)>,
+    invoices: BTreeMap<(usize, String), (Value, Value)>,
     changed: Vec<String>,
 }
 
 impl Acknowledged {
-    pub(super) fn note(&mut self, ack: &Value) {
+    pub(super) fn note(&mut self, store: usize, ack: &Value) {
         let invoice = ack["invoice"].as_str().unwrap_or_default().to_owned();
         let now = (ack["receipt"].clone(), ack["id"].clone());
-        match self.invoices.get(&invoice) {
+        match self.invoices.get(&(store, invoice.clone())) {
             None => {
-                self.invoices.insert(invoice, now);
+                self.invoices.insert((store, invoice), now);
             }
             Some(before) if *before != now => self.changed.push(invoice),
             Some(_) => {}
@@ -29,6 +29,11 @@ impl Acknowledged {
 
     pub(super) fn count(&self) -> usize {
         self.invoices.len()
+    }
+
+    fn of_store(&self, store: u64) -> u64 {
+        let of_store = self.invoices.keys().filter(|(of, _)| u64::try_from(*of) == Ok(store));
+        u64::try_from(of_store.count()).unwrap_or(u64::MAX)
     }
 }
 
@@ -53,25 +58,28 @@ impl Outcome {
             let report = till.ask(&["report", "sales"])?;
             let status = till.status()?;
             self.start_ms = self.start_ms.max(whole(&status["ready_ms"]));
-            self.replicas.push(replica(&till.name(), &report, &status));
+            self.replicas.push(replica(till, &report, &status));
         }
         Ok(())
     }
 
-    /// Acknowledged documents that no replica's books account for, or more than one.
+    /// Acknowledged documents that the books of a replica of their store do not account for, or more
+    /// than once: of each store those of its worst replica.
     pub(super) fn lost(&self) -> u64 {
-        let acknowledged = u64::try_from(self.acknowledged.count()).unwrap_or(u64::MAX);
         let recorded = |replica: &Value| {
             ["sales", "returns", "adjustments", "postings"]
                 .iter()
                 .map(|name| whole(&replica[*name]))
                 .sum::<u64>()
         };
-        self.replicas
-            .iter()
-            .map(|replica| recorded(replica).abs_diff(acknowledged))
-            .max()
-            .unwrap_or(0)
+        let mut worst = BTreeMap::<u64, u64>::new();
+        for replica in &self.replicas {
+            let store = whole(&replica["store"]);
+            let lost = recorded(replica).abs_diff(self.acknowledged.of_store(store));
+            let known = worst.entry(store).or_default();
+            *known = lost.max(*known);
+        }
+        worst.values().sum()
     }
 
     /// Invoices that were acknowledged under another number or record the second time.
@@ -79,16 +87,14 @@ impl Outcome {
         self.acknowledged.changed.len()
     }
 
-    /// Whether all replicas have the same of everything that must not differ.
+    /// Whether all replicas of a store have the same of everything that must not differ.
     pub(super) fn agree(&self) -> bool {
-        let but_name = |replica: &Value| {
-            let mut replica = replica.clone();
-            replica["name"] = Value::Null;
-            replica
-        };
-        let mut replicas = self.replicas.iter().map(but_name);
-        let first = replicas.next();
-        replicas.all(|replica| Some(replica) == first)
+        let mut first = BTreeMap::<u64, Value>::new();
+        self.replicas.iter().all(|replica| {
+            let mut but_name = replica.clone();
+            but_name["name"] = Value::Null;
+            *first.entry(whole(&replica["store"])).or_insert_with(|| but_name.clone()) == but_name
+        })
     }
 
     pub(super) fn is_sound(&self) -> bool {
@@ -150,13 +156,14 @@ impl Outcome {
 }
 
 /// The figures of one replica.
-fn replica(name: &str, report: &Value, status: &Value) -> Value {
+fn replica(till: &Till, report: &Value, status: &Value) -> Value {
     let receipts = report["receipts"].as_object();
     let gapless = receipts.is_some_and(|registers| {
         registers.values().all(|register| register["gapless"] == Value::Bool(true))
     });
     json!({
-        "name": name,
+        "name": till.name(),
+        "store": till.post().store,
         "sales": report["sales"]["count"],
         "returns": report["returns"]["count"],
         "adjustments": report["adjustments"],

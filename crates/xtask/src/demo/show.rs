@@ -21,8 +21,12 @@ pub(super) fn introduce(demo: &Demo, file: &Path) {
     } else {
         format!("the invoices of {}", file.display())
     };
-    let tills = demo.tills;
-    say(demo, &format!("{tills} tills share a store, with no server. They ring up {what},"));
+    let (stores, tills) = (demo.stores, demo.tills);
+    let who = match stores {
+        1 => format!("{tills} tills share a store, with no server. They ring up"),
+        _ => format!("{stores} stores of {tills} tills each, with no server in any of them, ring up"),
+    };
+    say(demo, &format!("{who} {what},"));
     say(demo, "each till its own customers', each document on its disk before the next.");
     say(
         demo,
@@ -41,13 +45,15 @@ pub(super) fn say(demo: &Demo, line: &str) {
 pub(super) struct Live {
     silent: bool,
     sold: Vec<(usize, String)>,
+    labels: Vec<String>,
     drawn: usize,
     lines: usize,
 }
 
 impl Live {
-    pub(super) fn new(demo: &Demo, tills: usize) -> Self {
-        Self { silent: demo.json, sold: vec![(0, String::new()); tills], drawn: 0, lines: 0 }
+    pub(super) fn new(demo: &Demo, labels: Vec<String>) -> Self {
+        let sold = vec![(0, String::new()); labels.len()];
+        Self { silent: demo.json, sold, labels, drawn: 0, lines: 0 }
     }
 
     pub(super) fn sold(&mut self, till: usize, ack: &Value) {
@@ -70,8 +76,8 @@ impl Live {
         let mut table = Table::new();
         table.load_style(presets::UTF8_FULL_CONDENSED);
         table.set_header(["till", "rung up and on disk", "last receipt"]);
-        for (index, (count, last)) in self.sold.iter().enumerate() {
-            table.add_row([(index + 1).to_string(), count.to_string(), last.clone()]);
+        for (label, (count, last)) in self.labels.iter().zip(&self.sold) {
+            table.add_row([label.clone(), count.to_string(), last.clone()]);
         }
         table.add_row(["all".to_owned(), total.to_string(), String::new()]);
         if live && self.lines > 0 {

@@ -34,13 +34,42 @@ pub(super) struct Setting {
     pub(super) cut_off: Option<(u64, u64)>,
 }
 
+/// The place of a till among all of the demo, each counted from 1.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Post {
+    pub(super) store: usize,
+    pub(super) stores: usize,
+    pub(super) till: usize,
+    pub(super) tills: usize,
+}
+
+impl Post {
+    /// What people call it: `1`, and `2.1` where there are several stores.
+    pub(super) fn label(self) -> String {
+        if self.stores == 1 { self.till.to_string() } else { format!("{}.{}", self.store, self.till) }
+    }
+
+    fn store_name(self) -> String {
+        let one = self.stores == 1;
+        if one { "Online Retail".to_owned() } else { format!("Online Retail {}", self.store) }
+    }
+}
+
+/// What is rung up.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Invoices<'a> {
+    pub(super) file: &'a Path,
+    pub(super) from: Option<&'a str>,
+    pub(super) to: Option<&'a str>,
+}
+
 /// A till: its folder, and its process while it runs.
 #[derive(Debug)]
 pub(super) struct Till {
     program: PathBuf,
     above: PathBuf,
-    number: usize,
-    of: usize,
+    post: Post,
+    index: usize,
     setting: Option<Setting>,
     address: String,
     running: Option<Child>,
@@ -57,14 +86,20 @@ impl Drop for Till {
 }
 
 impl Till {
-    /// The first till, with a new store.
-    pub(super) fn found(program: &Path, above: &Path, of: usize) -> Result<Self, String> {
-        let till = Self::new(program, above, 1, of);
-        fs::create_dir_all(above).map_err(|error| format!("{}: {error}", above.display()))?;
+    /// The first till of a store, which it founds. `index` is its place among all tills.
+    pub(super) fn found(
+        program: &Path,
+        above: &Path,
+        post: Post,
+        index: usize,
+    ) -> Result<Self, String> {
+        let till = Self::new(program, above, post, index);
+        let folder = till.folder();
+        fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let what = [
             "init",
             "--name",
-            "Online Retail",
+            &post.store_name(),
             "--currency",
             "GBP",
             "--country",
@@ -76,18 +111,26 @@ impl Till {
         Ok(till)
     }
 
-    fn new(program: &Path, above: &Path, number: usize, of: usize) -> Self {
+    fn new(program: &Path, above: &Path, post: Post, index: usize) -> Self {
         let (program, above) = (program.to_owned(), above.to_owned());
         let (setting, address, running) = (None, String::new(), None);
-        Self { program, above, number, of, setting, address, running }
+        Self { program, above, post, index, setting, address, running }
+    }
+
+    pub(super) const fn post(&self) -> Post {
+        self.post
     }
 
     pub(super) fn name(&self) -> String {
-        format!("till-{}", self.number)
+        format!("till {}", self.post.label())
     }
 
     pub(super) fn folder(&self) -> PathBuf {
-        self.above.join(self.name())
+        let till = format!("till-{}", self.post.till);
+        if self.post.stores == 1 {
+            return self.above.join(till);
+        }
+        self.above.join(format!("store-{}", self.post.store)).join(till)
     }
 
     /// Where others dial it.
@@ -136,46 +179,54 @@ impl Till {
         Ok(())
     }
 
-    /// Lets another device in, as two people at two screens would.
-    pub(super) fn let_in(&self, number: usize) -> Result<Self, String> {
-        let till = Self::new(&self.program, &self.above, number, self.of);
+    /// Lets another till in, as two people at two screens would.
+    pub(super) fn let_in(&self, number: usize, index: usize) -> Result<Self, String> {
+        let post = Post { till: number, ..self.post };
+        let till = Self::new(&self.program, &self.above, post, index);
+        self.let_in_by(|invitation| {
+            let name = format!("Till {number}");
+            let what = ["join", invitation, "--loopback", "--name", &name];
+            said(ask(&self.program, &till.folder(), &what)?)
+        })?;
+        Ok(till)
+    }
+
+    /// Lets in a device that comes by `join`, which is told the invitation.
+    pub(super) fn let_in_by(
+        &self,
+        join: impl FnOnce(&str) -> Result<Value, String>,
+    ) -> Result<(), String> {
         let mut pairing = spawn(&mut self.command(&["pair", "--let-in", "--loopback"]))?;
         let mut lines = output(&mut pairing)?.lines();
         let first = lines.next().transpose().map_err(|error| error.to_string())?;
         let value: Value = serde_json::from_str(&first.unwrap_or_default())
             .map_err(|error| format!("pairing: {error}"))?;
         let invitation = value["invitation"].as_str().ok_or("pairing: no invitation")?;
-        let name = format!("Till {number}");
-        let what = ["join", invitation, "--loopback", "--name", &name];
-        said(ask(&self.program, &till.folder(), &what)?)?;
+        join(invitation)?;
         for line in lines.map_while(Result::ok) {
             said(serde_json::from_str(&line).unwrap_or_default())?;
         }
         drop(pairing.wait());
-        Ok(till)
+        Ok(())
     }
 
     /// Has it ring up its share of a file. What it says comes as [`Line`]s.
-    pub(super) fn replay(
-        &self,
-        file: &Path,
-        from: Option<&str>,
-        to: Option<&str>,
-        sender: &Sender<Line>,
-    ) -> Result<(), String> {
+    pub(super) fn replay(&self, what: Invoices<'_>, sender: &Sender<Line>) -> Result<(), String> {
+        let Post { store, stores, till, tills } = self.post;
         let mut command = self.command(&["--quiet", "replay"]);
-        command.arg(file).arg("--share").arg(format!("{}/{}", self.number, self.of));
-        if self.number == 1 {
+        command.arg(what.file).arg("--share").arg(format!("{till}/{tills}"));
+        command.arg("--countries").arg(format!("{store}/{stores}"));
+        if (store, till) == (1, 1) {
             command.arg("--measure-floor");
         }
-        for (name, value) in [("--from", from), ("--to", to)] {
+        for (name, value) in [("--from", what.from), ("--to", what.to)] {
             if let Some(value) = value {
                 command.args([name, value]);
             }
         }
         let mut child = spawn(command.stderr(Stdio::null()))?;
         let lines = output(&mut child)?.lines();
-        let (sender, index) = (sender.clone(), self.number - 1);
+        let (sender, index) = (sender.clone(), self.index);
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 if let Ok(value) = serde_json::from_str(&line)
@@ -230,17 +281,17 @@ impl Till {
     }
 }
 
-fn spawn(command: &mut Command) -> Result<Child, String> {
+pub(super) fn spawn(command: &mut Command) -> Result<Child, String> {
     let program = command.get_program().to_string_lossy().into_owned();
     command.stdout(Stdio::piped()).spawn().map_err(|error| format!("{program}: {error}"))
 }
 
-fn output(child: &mut Child) -> Result<BufReader<ChildStdout>, String> {
+pub(super) fn output(child: &mut Child) -> Result<BufReader<ChildStdout>, String> {
     child.stdout.take().map(BufReader::new).ok_or_else(|| "no output".to_owned())
 }
 
 /// An answer, unless it is an error.
-fn said(value: Value) -> Result<Value, String> {
+pub(super) fn said(value: Value) -> Result<Value, String> {
     match value["error"]["message"].as_str() {
         Some(message) => Err(message.to_owned()),
         None => Ok(value),
