@@ -1,7 +1,8 @@
 //! `cargo xtask demo`: a real shop's December in several stores, each of several tills that share it
-//! with no server, while one of them is killed and one is cut off for a while.
+//! with no server, while one of them is killed and one is cut off for a while; a hub hears all of it.
 
 mod figures;
+mod hub;
 mod show;
 mod tills;
 
@@ -16,9 +17,10 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde_json::Value;
 
-use crate::commands::{build_release, fail};
+use crate::commands::{build_release, build_release_of, fail};
 use crate::tree::Tree;
 use figures::{Acknowledged, Outcome};
+use hub::{Hub, Merged};
 use show::Live;
 use tills::{Invoices, Line, Post, Setting, Till};
 
@@ -62,7 +64,10 @@ pub(crate) struct Demo {
     /// No mDNS, and all tills but the first reach nobody but the first
     #[arg(long)]
     relay: bool,
-    /// No window (this version opens none)
+    /// No hub: the stores sell and agree the same
+    #[arg(long)]
+    no_hub: bool,
+    /// No window
     #[arg(long)]
     headless: bool,
     /// Prints one JSON object at the end instead of tables
@@ -112,6 +117,10 @@ fn play(tree: &Tree, demo: &Demo) -> Result<bool, String> {
     for number in 1..=usize::from(demo.stores) {
         open_store(&program, &folder, demo, number, &mut tills)?;
     }
+    let mut hub = match demo.no_hub {
+        true => None,
+        false => Some(open_hub(tree, &folder, demo, &tills)?),
+    };
     let met = started.elapsed();
     let (sender, lines) = channel();
     for till in &mut tills {
@@ -124,6 +133,10 @@ fn play(tree: &Tree, demo: &Demo) -> Result<bool, String> {
     let waiting = Instant::now();
     outcome.statuses = agree(demo, &tills)?;
     outcome.agreed_in = waiting.elapsed();
+    if let Some(hub) = &mut hub {
+        outcome.heard = Some(hub.hear(Merged::of_tills(&tills)?)?);
+        hub.stop()?;
+    }
     for till in &mut tills {
         till.stop()?;
     }
@@ -132,7 +145,8 @@ fn play(tree: &Tree, demo: &Demo) -> Result<bool, String> {
     if demo.json {
         println!("{}", outcome.json());
     } else {
-        show::result(&program, &folder, &outcome, met);
+        let hub = hub.as_ref().map(Hub::folder);
+        show::result(&program, &tills, hub, &outcome, met);
     }
     Ok(sound)
 }
@@ -177,6 +191,22 @@ fn open_store(
     wait_until_met(demo, &store)?;
     all.append(&mut store);
     Ok(())
+}
+
+/// A hub that every store has let in, and that runs.
+fn open_hub(tree: &Tree, folder: &Path, demo: &Demo, tills: &[Till]) -> Result<Hub, String> {
+    let what = ["--package", "hub", "--bin", "tillmesh-hub"];
+    let program = build_release_of(tree, "tillmesh-hub", &what)?;
+    let mut hub = Hub::new(&program, folder);
+    for till in tills.iter().filter(|till| till.post().till == 1) {
+        hub.join(till)?;
+        let label = till.post().label();
+        show::say(demo, &format!("The hub has come in, by the code on till {label}."));
+    }
+    let discovery = !(demo.no_discovery || demo.relay);
+    let addresses: Vec<String> = tills.iter().map(Till::address).collect();
+    hub.serve(if discovery { &[] } else { &addresses }, discovery)?;
+    Ok(hub)
 }
 
 fn wait_until_met(demo: &Demo, store: &[Till]) -> Result<(), String> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::hub::Heard;
 use super::tills::Till;
 
 /// Receipt and record id of each acknowledged invoice, by store and invoice, and those that changed.
@@ -48,6 +49,8 @@ pub(super) struct Outcome {
     pub(super) sold_in: Duration,
     pub(super) agreed_in: Duration,
     pub(super) replicas: Vec<Value>,
+    /// What head office heard; none without a hub.
+    pub(super) heard: Option<Heard>,
     start_ms: u64,
 }
 
@@ -99,7 +102,12 @@ impl Outcome {
 
     pub(super) fn is_sound(&self) -> bool {
         let gapless = |replica: &Value| replica["receipts_gapless"] == Value::Bool(true);
-        self.agree() && self.lost() == 0 && self.changed() == 0 && self.replicas.iter().all(gapless)
+        let heard = self.heard.as_ref().is_none_or(Heard::agrees);
+        self.agree()
+            && heard
+            && self.lost() == 0
+            && self.changed() == 0
+            && self.replicas.iter().all(gapless)
     }
 
     pub(super) fn per_second(&self) -> u64 {
@@ -138,6 +146,7 @@ impl Outcome {
     pub(super) fn json(&self) -> Value {
         json!({
             "replicas": self.replicas,
+            "hub": self.heard.as_ref().map(Heard::json),
             "acknowledged": self.acknowledged.count(),
             "acknowledged_lost": self.lost(),
             "acknowledged_changed": self.changed(),

@@ -9,6 +9,8 @@ use serde_json::Value;
 
 use super::Demo;
 use super::figures::Outcome;
+use super::hub::Heard;
+use super::tills::Till;
 
 /// Documents between two drawings of the live table where the output is no terminal.
 const QUIET_EVERY: usize = 500;
@@ -24,7 +26,9 @@ pub(super) fn introduce(demo: &Demo, file: &Path) {
     let (stores, tills) = (demo.stores, demo.tills);
     let who = match stores {
         1 => format!("{tills} tills share a store, with no server. They ring up"),
-        _ => format!("{stores} stores of {tills} tills each, with no server in any of them, ring up"),
+        _ => {
+            format!("{stores} stores of {tills} tills each, with no server in any of them, ring up")
+        }
     };
     say(demo, &format!("{who} {what},"));
     say(demo, "each till its own customers', each document on its disk before the next.");
@@ -94,7 +98,14 @@ impl Live {
     }
 }
 
-pub(super) fn result(program: &Path, folder: &Path, outcome: &Outcome, met: Duration) {
+/// `hub` is its folder.
+pub(super) fn result(
+    program: &Path,
+    tills: &[Till],
+    hub: Option<&Path>,
+    outcome: &Outcome,
+    met: Duration,
+) {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_header([
@@ -119,6 +130,9 @@ pub(super) fn result(program: &Path, folder: &Path, outcome: &Outcome, met: Dura
         ]);
     }
     println!("\nWhat each till's own folder holds, after its process has ended:\n{table}\n");
+    if let Some(heard) = &outcome.heard {
+        show_hub(heard);
+    }
     let micros = |value: &Value| format!("{} / {} µs", text(&value["p50"]), text(&value["p99"]));
     let seconds = |of: Duration| format!("{}.{} s", of.as_secs(), of.subsec_millis() / 100);
     let mut table = Table::new();
@@ -143,9 +157,46 @@ pub(super) fn result(program: &Path, folder: &Path, outcome: &Outcome, met: Dura
     if let Some(column) = table.column_mut(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    let (program, store) = (program.display(), folder.join("till-1").display().to_string());
     println!("{table}\n\nLook around:");
+    let store = tills.first().map(Till::folder).unwrap_or_default();
+    let (till, store) = (program.display(), store.display());
     for what in ["status", "devices", "stock 85123A", "sell 85123Ax2 --cash 10"] {
-        println!("  {program} --store {store} {what}");
+        println!("  {till} --store {store} {what}");
     }
+    if let Some(folder) = hub {
+        let (program, folder) = (program.with_file_name("tillmesh-hub"), folder.display());
+        for what in ["report", "token --all-stores --for me", "serve"] {
+            println!("  {} --hub {folder} {what}", program.display());
+        }
+    }
+}
+
+/// What head office reads, and what the tills come to: two rows that must be the same.
+fn show_hub(heard: &Heard) {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED);
+    let names = ["sales", "returns", "total", "tax", "products_in_stock", "units_on_hand"];
+    table.set_header([
+        "all stores",
+        "sales",
+        "returns",
+        "total",
+        "tax",
+        "products",
+        "units on hand",
+    ]);
+    for (who, merged) in [("sum of the tills", &heard.tills), ("the hub, over HTTP", &heard.hub)] {
+        let merged = merged.json();
+        let figures = names.map(|name| match merged[name].as_str() {
+            Some(text) => text.to_owned(),
+            None => merged[name].to_string(),
+        });
+        table.add_row(std::iter::once(who.to_owned()).chain(figures));
+    }
+    let same = if heard.agrees() { "the same" } else { "NOT THE SAME" };
+    let seconds = heard.caught_up.as_secs();
+    let millis = heard.caught_up.subsec_millis() / 100;
+    println!(
+        "What head office hears, {seconds}.{millis} s after the tills agreed: {same}\n{table}\n"
+    );
 }

@@ -46,7 +46,11 @@ pub(super) struct Post {
 impl Post {
     /// What people call it: `1`, and `2.1` where there are several stores.
     pub(super) fn label(self) -> String {
-        if self.stores == 1 { self.till.to_string() } else { format!("{}.{}", self.store, self.till) }
+        if self.stores == 1 {
+            self.till.to_string()
+        } else {
+            format!("{}.{}", self.store, self.till)
+        }
     }
 
     fn store_name(self) -> String {
@@ -255,19 +259,8 @@ impl Till {
 
     /// Asks it to stop, and waits until it has.
     pub(super) fn stop(&mut self) -> Result<(), String> {
-        let Some(mut child) = self.running.take() else { return Ok(()) };
-        let pid = child.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &pid]).status();
-        asked.map_err(|error| format!("kill: {error}"))?;
-        let started = Instant::now();
-        while started.elapsed() < PATIENCE {
-            if child.try_wait().map_err(|error| error.to_string())?.is_some() {
-                return Ok(());
-            }
-            sleep(Duration::from_millis(50));
-        }
-        drop(child.kill());
-        Err(format!("{} did not stop when it was asked to", self.name()))
+        let name = self.name();
+        self.running.take().map_or(Ok(()), |child| stop(child, &name))
     }
 
     /// What it says of itself, running or not.
@@ -279,6 +272,22 @@ impl Till {
     pub(super) fn ask(&self, what: &[&str]) -> Result<Value, String> {
         said(ask(&self.program, &self.folder(), what)?)
     }
+}
+
+/// Asks a process to stop, and waits until it has.
+pub(super) fn stop(mut child: Child, name: &str) -> Result<(), String> {
+    let pid = child.id().to_string();
+    let asked = Command::new("kill").args(["-TERM", &pid]).status();
+    asked.map_err(|error| format!("kill: {error}"))?;
+    let started = Instant::now();
+    while started.elapsed() < PATIENCE {
+        if child.try_wait().map_err(|error| error.to_string())?.is_some() {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(50));
+    }
+    drop(child.kill());
+    Err(format!("{name} did not stop when it was asked to"))
 }
 
 pub(super) fn spawn(command: &mut Command) -> Result<Child, String> {

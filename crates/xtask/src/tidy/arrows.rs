@@ -92,7 +92,16 @@ const CRATES: [Allowed; 6] = [
     Allowed {
         name: "xtask",
         ours: &[],
-        external: &["clap", "comfy-table", "serde", "serde_json", "tempfile", "toml"],
+        external: &[
+            "clap",
+            "comfy-table",
+            "rust_decimal",
+            "serde",
+            "serde_json",
+            "tempfile",
+            "toml",
+            "ureq",
+        ],
     },
 ];
 
