@@ -488,9 +488,10 @@ impl Mounted {
         let mut tries = 0;
         loop {
             match unmount(self.folder.path(), UnmountFlags::empty()) {
+                Ok(()) => return self.session.join(),
                 Err(rustix::io::Errno::BUSY) if tries < BUSY_TRIES => tries += 1,
                 // Without the right to unmount, the session asks the helper of FUSE for it.
-                Ok(()) | Err(_) => break,
+                Err(_) => break,
             }
             std::thread::sleep(BUSY_PAUSE);
         }
