@@ -87,7 +87,19 @@ const CRATES: [Allowed; 6] = [
     Allowed {
         name: "hub",
         ours: &["pos-core", "replica"],
-        external: &["clap", "comfy-table", "serde", "serde_json", "thiserror"],
+        external: &[
+            "blake3",
+            "clap",
+            "comfy-table",
+            "ed25519-dalek",
+            "parquet",
+            "rust_decimal",
+            "rustls",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "ureq",
+        ],
     },
     Allowed {
         name: "xtask",
