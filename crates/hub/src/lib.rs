@@ -5,6 +5,16 @@
 //! has come in, and two collections that hold the same entries agree by their digests.
 
 pub mod collect;
+pub mod embedded;
+pub mod folded;
+pub mod folder;
+pub mod join;
+pub mod limits;
+pub mod member;
+pub mod peer;
+pub mod project;
+pub mod projector;
 pub mod report;
 pub mod rows;
+pub mod shell;
 pub mod store;

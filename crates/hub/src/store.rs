@@ -73,16 +73,14 @@ pub struct StoreChange {
     pub adjustments: BTreeMap<RecordId, Vec<AdjustmentRow>>,
     /// Account postings.
     pub postings: Vec<PostingRow>,
-    /// Records that do not count any more: sales, adjustments, postings.
-    pub withdrawn: BTreeSet<RecordId>,
     /// Products whose fields changed.
     pub products: Vec<ProductRow>,
     /// Products whose stock changed.
     pub stock: Vec<StockRow>,
     /// Days whose totals changed.
     pub days: Vec<DayRow>,
-    /// All customers; `None`: unchanged.
-    pub customers: Option<Vec<CustomerRow>>,
+    /// Customers of whom something changed.
+    pub customers: Vec<CustomerRow>,
     /// All devices; `None`: unchanged.
     pub devices: Option<Vec<DeviceRow>>,
     /// All exceptions; `None`: unchanged.
@@ -99,11 +97,10 @@ impl StoreChange {
             sales: Vec::new(),
             adjustments: BTreeMap::new(),
             postings: Vec::new(),
-            withdrawn: BTreeSet::new(),
             products: Vec::new(),
             stock: Vec::new(),
             days: Vec::new(),
-            customers: None,
+            customers: Vec::new(),
             devices: None,
             exceptions: None,
         }
@@ -160,7 +157,8 @@ pub struct StoreCut {
     pub customers: Vec<CustomerRow>,
     /// Devices, by key.
     pub devices: Vec<DeviceRow>,
-    /// Exceptions, by id.
+    /// Exceptions, by id, as they were up to
+    /// [`crate::limits::EXCEPTIONS_EVERY_MS`] before.
     pub exceptions: Vec<ExceptionRow>,
 }
 
@@ -207,6 +205,9 @@ pub trait HubStore: core::fmt::Debug + Send + Sync {
         of: &Stores,
         date: BusinessDate,
     ) -> Result<BTreeMap<StoreId, Arc<Day>>, StoreError>;
+
+    /// The newest day on which anything was booked.
+    fn last_day(&self, of: &Stores) -> Result<Option<BusinessDate>, StoreError>;
 
     /// Devices, by store and key.
     fn devices(&self, of: &Stores) -> Result<Vec<DeviceRow>, StoreError>;
