@@ -43,6 +43,8 @@ pub struct Link {
     pub peers: BTreeMap<DeviceId, u64>,
     /// What an operator should know, the newest last.
     pub remarks: Vec<String>,
+    /// The rows hold what the folder held at the start.
+    pub is_loaded: bool,
 }
 
 /// How all stores are connected now; shared with whoever shows it.
@@ -130,6 +132,14 @@ impl Peers {
         Ok(taken_up)
     }
 
+    /// Whether every store at work has made its rows from what its folder held.
+    pub fn are_loaded(&self) -> bool {
+        let links = self.links.all();
+        self.threads.iter().all(|(store, thread)| {
+            thread.is_finished() || links.get(store).is_some_and(|link| link.is_loaded)
+        })
+    }
+
     /// Stops all stores in order, and waits for them.
     pub fn stop(self) {
         self.stop.store(true, Ordering::SeqCst);
@@ -174,6 +184,7 @@ impl AtWork {
         // The rows are there before the network brings more.
         self.member.finish_rebuild();
         self.member.refresh(&*self.rows, false)?;
+        self.tell();
         if let Err(error) = self.share() {
             self.links.remark(self.store, error.to_string());
         }
@@ -208,7 +219,8 @@ impl AtWork {
     }
 
     fn tell(&mut self) {
-        let mut link = Link { remarks: self.links.of(self.store).remarks, ..Link::default() };
+        let remarks = self.links.of(self.store).remarks;
+        let mut link = Link { remarks, is_loaded: true, ..Link::default() };
         if let Some(mesh) = &mut self.mesh {
             link.address = Some(mesh.address());
             link.peers = mesh.peers().map(|peer| (peer.device, peer.ahead)).collect();

@@ -1,5 +1,6 @@
-//! The world outside: clocks and random numbers. Nothing else of the hub reads them.
+//! The world outside: clocks, random numbers, the environment. Nothing else of the hub reads them.
 
+use std::path::PathBuf;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use pos_core::business_date::WallTime;
@@ -41,6 +42,23 @@ pub fn wall() -> WallTime {
         Err(before) => i64::try_from(before.duration().as_millis()).map_or(i64::MIN, |ms| -ms),
     };
     WallTime::from_millis(millis)
+}
+
+/// The hub's folder: as given, or `TILLMESH_HUB`, or `tillmesh-hub` in the platform's folder for data.
+pub fn hub_folder(given: Option<PathBuf>) -> Option<PathBuf> {
+    let variable =
+        |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    given
+        .or_else(|| variable("TILLMESH_HUB"))
+        .or_else(|| variable("XDG_DATA_HOME").map(|data| data.join("tillmesh-hub")))
+        .or_else(|| variable("HOME").map(|home| home.join(".local/share/tillmesh-hub")))
+}
+
+/// Memory of this process in use, in KiB, where the system tells.
+pub fn resident_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
 }
 
 /// Random bytes of the operating system.
