@@ -2,8 +2,8 @@
 
 use pos_core::report::ReportFilter;
 use replica::core::CommandError;
-use replica::memory::MemoryStorage;
 use replica::node::Node;
+use replica::storage::Storage;
 use serde::Serialize;
 
 /// The figures of one store.
@@ -33,9 +33,9 @@ pub struct StoreReport {
 }
 
 /// The figures of a collected store.
-pub fn store_report(
+pub fn store_report<S: Storage>(
     id: &impl ToString,
-    store: &mut Node<MemoryStorage>,
+    store: &mut Node<S>,
 ) -> Result<StoreReport, CommandError> {
     let exceptions = store.query(|replica, disk| replica.exceptions(disk))?;
     let meaning_digest = store.query(|replica, disk| replica.meaning_digest(disk))?.to_string();

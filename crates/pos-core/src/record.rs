@@ -153,6 +153,9 @@ type Assignment = (RegisterId, DeviceId);
 type Started = (CartId, Money, TenderKind, RegisterId, WallTime);
 
 impl Record {
+    /// Lowest kind of a record of the shop; below are those of the feeds themselves.
+    pub const FIRST_KIND: u16 = kind::STORE_OPENED;
+
     /// Its kind: see the table of this module.
     pub const fn kind(&self) -> u16 {
         match self {

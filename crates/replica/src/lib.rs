@@ -10,6 +10,7 @@
 //! - [`contacts`]: which addresses lead to whom, and whom to dial when; sans-IO too.
 //! - [`pairing`]: how a new device is let in, sans-IO; [`recovery`]: what the phrase does that is
 //!   kept off the tills.
+//! - [`device_key`]: where a device's secret is kept.
 //! - [`storage`]: what the core asks of a disk, with [`memory`] as its twin in memory and, with
 //!   the feature `store`, the real one.
 //! - `net`, with the feature of that name: QUIC, discovery and pairing. The only async part.
@@ -17,6 +18,7 @@
 pub mod conformance;
 pub mod contacts;
 pub mod core;
+pub mod device_key;
 pub mod documents;
 pub mod journal;
 pub mod limits;

@@ -3,13 +3,13 @@
 
 use std::net::SocketAddr;
 
-use pos_core::ids::DeviceId;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use replica::core::{Command, DeviceName, Role};
+pub use replica::pairing::{Answer, PairingEvent};
 use replica::pairing::{
-    Comparison, Ending, JoinRequest, Joined, Joiner, JoinerOutput, Method, Opening, Refusal,
-    Ticket, Window, WindowOutput, Words,
+    Comparison, DoorIo, Ending, JoinRequest, Joined, Method, Opening, Refusal, Ticket, Window,
+    WindowOutput, Words,
 };
 use replica::storage::Storage;
 use replica::sync::ConnId;
@@ -17,46 +17,6 @@ use replica::sync::ConnId;
 use crate::error::TerminalError;
 use crate::shell;
 use crate::till::Till;
-
-/// What happens while devices pair.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PairingEvent {
-    /// A connection under [`replica::pairing::ALPN`] stands.
-    Connected {
-        /// Its number.
-        conn: ConnId,
-        /// The key TLS has proven.
-        peer: DeviceId,
-        /// 32 bytes of the TLS exporter under [`replica::pairing::EXPORTER_LABEL`].
-        exporter: [u8; 32],
-        /// Where the peer is, for who dialled.
-        address: Option<SocketAddr>,
-    },
-    /// A frame has come.
-    Frame {
-        /// On this connection.
-        conn: ConnId,
-        /// The frame.
-        frame: Vec<u8>,
-    },
-    /// A connection has ended, or could not be made.
-    Closed(ConnId),
-    /// The person has answered the question.
-    Answer(Answer),
-    /// Nothing happened until the time that was named.
-    Quiet,
-}
-
-/// What the person at the keyboard says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// The words are the same: go on. The manager may give the device another name.
-    Yes(Option<DeviceName>),
-    /// They differ, or: not this device.
-    No,
-    /// Close the window.
-    Cancel,
-}
 
 /// The network and the keyboard, as one source of events.
 pub trait PairingIo<S: Storage> {
@@ -137,43 +97,37 @@ pub fn join<S: Storage>(
 ) -> Result<Joined, TerminalError> {
     let device = till.replica().device();
     let request = JoinRequest { ticket, device, name, nonce: shell::random()? };
-    let mut joiner = Joiner::new(request, now(till));
-    let mut line = None;
-    loop {
-        while let Some(output) = joiner.poll() {
-            match (output, line) {
-                (JoinerOutput::Send(frame), Some(conn)) => io.send(till, conn, frame),
-                (JoinerOutput::Close, Some(conn)) => io.close(till, conn),
-                (JoinerOutput::Send(_) | JoinerOutput::Close, None) => {}
-                (JoinerOutput::Compare { words, method }, _) => {
-                    io.show(&words_text(&words, method));
-                }
-                (JoinerOutput::Ended(Ok(joined)), _) => {
-                    till.node().join(joined.store)?;
-                    io.show("This device is in. The store is fetched from the manager's till now.");
-                    return Ok(joined);
-                }
-                (JoinerOutput::Ended(Err(reason)), _) => return Err(reason.into()),
-            }
-        }
-        let event = io.next(till, joiner.poll_timeout());
-        let at = now(till);
-        match event {
-            PairingEvent::Connected { conn, peer, exporter, address } if line.is_none() => {
-                line = Some(conn);
-                joiner.connected(at, peer, exporter, address);
-            }
-            PairingEvent::Frame { conn, frame } if line == Some(conn) => {
-                joiner.received(at, &frame);
-            }
-            PairingEvent::Closed(conn) if line == Some(conn) => joiner.closed(at),
-            PairingEvent::Answer(Answer::Yes(_)) => joiner.confirm(at),
-            PairingEvent::Answer(Answer::No | Answer::Cancel) => joiner.reject(at),
-            PairingEvent::Connected { conn, .. } => io.close(till, conn),
-            PairingEvent::Frame { .. } | PairingEvent::Closed(_) | PairingEvent::Quiet => {
-                joiner.tick(at);
-            }
-        }
+    let joined = replica::pairing::knock(&mut AtTheDoor { till, io }, request)?;
+    till.node().join(joined.store)?;
+    io.show("This device is in. The store is fetched from the manager's till now.");
+    Ok(joined)
+}
+
+/// A till that asks for entry, and its network and keyboard.
+struct AtTheDoor<'a, S, I> {
+    till: &'a mut Till<S>,
+    io: &'a mut I,
+}
+
+impl<S: Storage, I: PairingIo<S>> DoorIo for AtTheDoor<'_, S, I> {
+    fn now_ms(&self) -> u64 {
+        now(self.till)
+    }
+
+    fn next(&mut self, until_ms: Option<u64>) -> PairingEvent {
+        self.io.next(self.till, until_ms)
+    }
+
+    fn send(&mut self, conn: ConnId, frame: Vec<u8>) {
+        self.io.send(self.till, conn, frame);
+    }
+
+    fn close(&mut self, conn: ConnId) {
+        self.io.close(self.till, conn);
+    }
+
+    fn compare(&mut self, words: &Words, method: Method) {
+        self.io.show(&words_text(words, method));
     }
 }
 
@@ -270,6 +224,9 @@ pub fn refusal_text(reason: Refusal) -> String {
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
+
+    use pos_core::ids::DeviceId;
+    use replica::pairing::{Joiner, JoinerOutput};
 
     use super::*;
     use crate::till::tests::memory_till;

@@ -9,12 +9,10 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use jiff::tz::TimeZone;
 use pos_core::business_date::{BusinessDate, DateError, WallTime};
 use replica::core::{Identity, Moment};
+use replica::device_key::{self, KeyError};
 use replica::storage::Storage;
 
 use crate::error::TerminalError;
-
-/// Small file that holds the device's secret: 64 hexadecimal characters.
-const KEY_FILE: &str = "device.key";
 
 /// Where time comes from.
 pub trait Clock {
@@ -78,18 +76,8 @@ pub fn store_folder(given: Option<PathBuf>) -> Result<PathBuf, TerminalError> {
 /// Makes the device's key and keeps it; readable by its owner alone.
 pub fn make_identity(storage: &mut impl Storage) -> Result<Identity, TerminalError> {
     let secret: [u8; 32] = random()?;
-    let text = Hexadecimal(&secret).to_string();
-    storage.put_small_file(KEY_FILE, text.as_bytes())?;
+    device_key::keep(storage, &secret)?;
     Ok(Identity::new(secret, random()?))
-}
-
-/// Bytes as hexadecimal text.
-struct Hexadecimal<'a>(&'a [u8]);
-
-impl std::fmt::Display for Hexadecimal<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
 }
 
 /// The device's key with a nonce for this start of the process; `None` before one was made.
@@ -97,18 +85,11 @@ pub fn load_identity(
     folder: &Path,
     storage: &impl Storage,
 ) -> Result<Option<Identity>, TerminalError> {
-    let Some(text) = storage.small_file(KEY_FILE)? else { return Ok(None) };
-    let damaged = || TerminalError::Key { folder: folder.to_owned(), reason: "damaged" };
-    let text = text.trim_ascii();
-    let mut secret = [0; 32];
-    if text.len() != secret.len() * 2 {
-        return Err(damaged());
-    }
-    for (slot, pair) in secret.iter_mut().zip(text.chunks_exact(2)) {
-        let pair = core::str::from_utf8(pair).map_err(|_not_text| damaged())?;
-        *slot = u8::from_str_radix(pair, 16).map_err(|_not_hex| damaged())?;
-    }
-    Ok(Some(Identity::new(secret, random()?)))
+    let secret = device_key::load(storage).map_err(|error| match error {
+        KeyError::Damaged => TerminalError::Key { folder: folder.to_owned(), reason: "damaged" },
+        KeyError::Disk(error) => error.into(),
+    })?;
+    secret.map(|secret| Ok(Identity::new(secret, random()?))).transpose()
 }
 
 /// Whether a person sits at the keyboard.

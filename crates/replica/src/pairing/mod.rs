@@ -16,7 +16,8 @@
 //!
 //! The transport is TLS 1.3 under [`ALPN`], both sides with the key they sign entries with; it
 //! vouches for the peer's key and gives both sides the same exporter value. A frame is one message.
-//! Read [`Ticket`] (what the new device is given), [`Window`], then [`Joiner`].
+//! Read [`Ticket`] (what the new device is given), [`Window`], [`Joiner`], then [`knock`], the loop
+//! around a joiner.
 //!
 //! What protects: with an [`Invitation`] (the QR code) the manager's key is known beforehand and
 //! 128 secret bits prove who has read the screen. With a [`TypedCode`] nothing does but the words:
@@ -24,6 +25,7 @@
 //! nonces before he sees theirs, and so shows other words but for one chance in 2^44. See
 //! `docs/decisions/0007-pairing-by-four-words.md`.
 
+mod door;
 mod joiner;
 mod message;
 mod ticket;
@@ -33,6 +35,7 @@ mod words;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use door::{Answer, DoorIo, PairingEvent, knock};
 pub use joiner::{JoinRequest, Joined, Joiner, JoinerOutput};
 pub use ticket::{Invitation, Ticket, TicketError, TypedCode};
 pub use window::{Added, Comparison, Ending, Opening, Window, WindowOutput};
