@@ -8,6 +8,7 @@
 //! - [`samples`] sums up measurements.
 //! - [`crash`] crashes one till at every call of its disk.
 //! - [`fuzz`] hands arbitrary bytes to all that takes bytes from outside.
+//! - [`head_office`] runs real hubs.
 //! - [`kills`] kills two real tills of one store, again and again.
 //! - [`namespaces`] puts tills into network namespaces, with a [`relay`] between them.
 //! - [`parity`] holds every disk to the same promises under power cuts.
@@ -16,6 +17,7 @@
 
 pub mod crash;
 pub mod fuzz;
+pub mod head_office;
 pub mod kills;
 pub mod namespaces;
 pub mod oracle;

@@ -43,20 +43,10 @@ impl Member {
     /// [`TillmeshError`].
     pub fn let_in(&self, name: &str) -> Result<Self, TillmeshError> {
         let newcomer = Self::new()?;
-        let pair = ["--store", SHOP, "--json", "pair", "--let-in", "--loopback"];
-        let mut pairing = self.till.start(pair)?;
-        let line = pairing.next_line()?.unwrap_or_default();
-        let said: Value = serde_json::from_str(&line).unwrap_or_default();
-        let invitation = said["invitation"].as_str().map(str::to_owned).ok_or_else(|| {
-            TillmeshError::Failed(format!("pair gave no invitation, it said: {line}"))
-        })?;
+        let (pairing, invitation) = invite(&self.till, SHOP)?;
         newcomer.ask(["join", &invitation, "--loopback", "--name", name])?;
-        while pairing.next_line()?.is_some() {}
-        let ended = pairing.wait()?;
-        if ended.success() {
-            return Ok(newcomer);
-        }
-        Err(TillmeshError::Failed(format!("pair ended with {ended}")))
+        let_in(pairing)?;
+        Ok(newcomer)
     }
 
     /// The folder it works in.
@@ -185,6 +175,34 @@ impl Member {
     pub fn peers(&self) -> Result<usize, TillmeshError> {
         let status = self.ask(["status"])?;
         Ok(status.pointer("/network/peers").and_then(Value::as_array).map_or(0, Vec::len))
+    }
+}
+
+/// Opens a pairing on the manager's till whose store is in `shop`; gives its invitation.
+///
+/// # Errors
+/// [`TillmeshError`].
+pub fn invite(till: &Till, shop: &str) -> Result<(Running, String), TillmeshError> {
+    let pair = ["--store", shop, "--json", "pair", "--let-in", "--loopback"];
+    let mut pairing = till.start(pair)?;
+    let line = pairing.next_line()?.unwrap_or_default();
+    let said: Value = serde_json::from_str(&line).unwrap_or_default();
+    let invitation = said["invitation"].as_str().map(str::to_owned);
+    let silent = || TillmeshError::Failed(format!("pair gave no invitation, it said: {line}"));
+    Ok((pairing, invitation.ok_or_else(silent)?))
+}
+
+/// Waits until the pairing that [`invite`] opened has let a device in.
+///
+/// # Errors
+/// [`TillmeshError::Failed`] if it has not.
+pub fn let_in(mut pairing: Running) -> Result<(), TillmeshError> {
+    while pairing.next_line()?.is_some() {}
+    let ended = pairing.wait()?;
+    if ended.success() {
+        Ok(())
+    } else {
+        Err(TillmeshError::Failed(format!("pair ended with {ended}")))
     }
 }
 

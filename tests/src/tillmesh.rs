@@ -57,18 +57,30 @@ pub fn workspace_root() -> PathBuf {
 /// [`TillmeshError::Build`] with the compiler's words.
 pub fn binary() -> Result<&'static Path, TillmeshError> {
     static BINARY: OnceLock<Result<PathBuf, TillmeshError>> = OnceLock::new();
-    match BINARY.get_or_init(build) {
+    match BINARY.get_or_init(|| build("terminal", "tillmesh")) {
         Ok(path) => Ok(path),
         Err(error) => Err(error.clone()),
     }
 }
 
-fn build() -> Result<PathBuf, TillmeshError> {
+/// Where the binary `tillmesh-hub` lies; built as [`binary`] is.
+///
+/// # Errors
+/// [`TillmeshError::Build`] with the compiler's words.
+pub fn hub_binary() -> Result<&'static Path, TillmeshError> {
+    static BINARY: OnceLock<Result<PathBuf, TillmeshError>> = OnceLock::new();
+    match BINARY.get_or_init(|| build("hub", "tillmesh-hub")) {
+        Ok(path) => Ok(path),
+        Err(error) => Err(error.clone()),
+    }
+}
+
+fn build(package: &str, name: &str) -> Result<PathBuf, TillmeshError> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command
         .current_dir(workspace_root())
-        .args(["build", "--quiet", "--package", "terminal", "--bin", "tillmesh"])
+        .args(["build", "--quiet", "--package", package, "--bin", name])
         .arg("--message-format=json-render-diagnostics");
     if !cfg!(debug_assertions) {
         command.arg("--release");
@@ -78,18 +90,16 @@ fn build() -> Result<PathBuf, TillmeshError> {
         let words = String::from_utf8_lossy(&output.stderr).into_owned();
         return Err(TillmeshError::Build(words));
     }
-    executable_in(&String::from_utf8_lossy(&output.stdout))
+    executable_in(&String::from_utf8_lossy(&output.stdout), name)
         .ok_or_else(|| TillmeshError::Build("cargo named no executable".to_owned()))
 }
 
-/// The executable that cargo's messages, one JSON object a line, name for the target `tillmesh`.
-fn executable_in(messages: &str) -> Option<PathBuf> {
+/// The executable that cargo's messages, one JSON object a line, name for the target `name`.
+fn executable_in(messages: &str, name: &str) -> Option<PathBuf> {
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| {
-            message.pointer("/target/name").and_then(Value::as_str) == Some("tillmesh")
-        })
+        .filter(|message| message.pointer("/target/name").and_then(Value::as_str) == Some(name))
         .find_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
 }
 
@@ -215,7 +225,7 @@ impl Till {
     }
 }
 
-fn spawn(mut command: Command) -> Result<Running, TillmeshError> {
+pub(crate) fn spawn(mut command: Command) -> Result<Running, TillmeshError> {
     let line = command_line(&command);
     let mut child = command
         .stdout(Stdio::piped())
@@ -363,8 +373,11 @@ mod tests {
             "\nnot json\n",
             r#"{"reason":"compiler-artifact","target":{"name":"tillmesh"},"executable":"x/till"}"#,
         );
-        assert_eq!(executable_in(messages), Some(PathBuf::from("x/till")));
-        assert_eq!(executable_in(r#"{"reason":"build-finished","success":true}"#), None);
+        assert_eq!(executable_in(messages, "tillmesh"), Some(PathBuf::from("x/till")));
+        assert_eq!(
+            executable_in(r#"{"reason":"build-finished","success":true}"#, "tillmesh"),
+            None
+        );
     }
 
     #[test]

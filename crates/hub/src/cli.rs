@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::snapshot::cli::SnapshotArguments;
+
 /// The optional cloud peer of Tillmesh.
 #[derive(Debug, Parser)]
 #[command(
@@ -47,6 +49,11 @@ pub enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Takes, fetches or checks a snapshot: every store's rows as Parquet files with a signed manifest.
+    ///
+    /// `snapshot DIR` takes one from the hub's folder; a hub that serves has to be stopped first, or
+    /// pulled from.
+    Snapshot(SnapshotArguments),
     /// Takes the entries of stopped tills' folders, in any order, and prints each store's figures.
     ///
     /// Nothing is kept, and nothing is added to their journals. The same entry in two folders counts

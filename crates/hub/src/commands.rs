@@ -18,6 +18,7 @@ use crate::peer::PeerSetup;
 use crate::report::{StoreReport, store_report};
 use crate::serve::{self, ServeError};
 use crate::shell::{self, Clock, NoRandomness};
+use crate::snapshot::cli::SnapshotError;
 use crate::store::Stores;
 use crate::tokens::{IssueError, Issuer, NoScope, Scope, SecretError};
 
@@ -63,6 +64,9 @@ pub enum HubError {
     /// It cannot serve.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// A snapshot.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
 }
 
 /// Does what was typed.
@@ -77,6 +81,10 @@ pub fn run(cli: Cli) -> Result<(), HubError> {
         Task::Take { folders } => take(hub()?, &folders),
         Task::Report { json } => report(&hub()?, json),
         Task::Merge { folders, json } => merge(&folders, json),
+        Task::Snapshot(typed) => {
+            let variable = |name: &str| std::env::var(name).ok();
+            Ok(typed.run(folder.as_deref(), Clock::start(), variable, &mut std::io::stdout())?)
+        }
     }
 }
 

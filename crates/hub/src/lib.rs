@@ -26,5 +26,6 @@ pub mod report;
 pub mod rows;
 pub mod serve;
 pub mod shell;
+pub mod snapshot;
 pub mod store;
 pub mod tokens;

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use axum::Router;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use thiserror::Error;
 use tokio::sync::oneshot;
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::cli::Serve;
 use crate::commands::peer_setup;
@@ -20,6 +20,9 @@ use crate::http::{self, App};
 use crate::limits;
 use crate::peer::Peers;
 use crate::shell::{self, Clock};
+use crate::snapshot::api::endpoints;
+use crate::snapshot::serve::SnapshotService;
+use crate::snapshot::signing::{KeyError, open_key};
 use crate::store::HubStore;
 use crate::tokens::{Issuer, SecretError};
 
@@ -48,6 +51,9 @@ pub enum ServeError {
     /// No secret for tokens.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// No key for snapshots.
+    #[error(transparent)]
+    Key(#[from] KeyError),
 }
 
 /// Serves until SIGINT or SIGTERM.
@@ -66,6 +72,10 @@ pub fn run(hub: &HubFolder, typed: &Serve) -> Result<(), ServeError> {
     let rows: Arc<dyn HubStore> = Arc::new(Embedded::new());
     let mut peers = Peers::new(hub.clone(), setup, Clock::start(), Arc::clone(&rows));
     let tokens = Arc::new(Issuer::open(&hub.secret_path())?);
+    let key = open_key(hub.path())?;
+    let signer = key.signer();
+    let kept = hub.path().join("snapshots");
+    let snapshots = Arc::new(SnapshotService::new(Arc::clone(&rows), key, kept));
     let app = App { rows, links: peers.links(), tokens, clock: shell::wall };
 
     peers.look()?;
@@ -73,13 +83,17 @@ pub fn run(hub: &HubFolder, typed: &Serve) -> Result<(), ServeError> {
     while !peers.are_loaded() && !stop.load(Ordering::SeqCst) {
         std::thread::sleep(LOOK);
     }
-    let http = Http::start(listener, app)?;
+    let http = Http::start(listener, http::router(app, endpoints(snapshots)))?;
     if typed.json {
         let stores = hub.stores()?.iter().map(ToString::to_string).collect::<Vec<_>>();
         let http = address.to_string();
-        println!("{}", serde_json::json!({"serving": {"http": http, "stores": stores}}));
+        println!(
+            "{}",
+            serde_json::json!({"serving": {"http": http, "stores": stores, "signer": signer}})
+        );
     } else {
         println!("Head office reads at http://{address}/today. Ctrl-C stops the hub.");
+        println!("Snapshots are signed with the key {signer}.");
     }
     let mut told = std::collections::BTreeMap::new();
     let turns = (limits::STORES_LOOKED_FOR_MS / 100).max(1);
@@ -112,11 +126,10 @@ struct Http {
 }
 
 impl Http {
-    fn start(listener: TcpListener, app: App) -> Result<Self, ServeError> {
+    fn start(listener: TcpListener, router: Router) -> Result<Self, ServeError> {
         let (stop, asked) = oneshot::channel::<()>();
         let (done, stopped) = mpsc::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let router = http::router(app, OpenApiRouter::new());
         std::thread::Builder::new().name("http".to_owned()).spawn(move || {
             let served = runtime.block_on(async move {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -127,7 +140,7 @@ impl Http {
                 eprintln!("HTTP is not answered any more: {error}");
             }
             // Whoever waits may have gone.
-            drop(done.send(()));
+            let _gone = done.send(());
         })?;
         Ok(Self { stop, stopped })
     }
@@ -135,6 +148,6 @@ impl Http {
     fn stop(self) {
         drop(self.stop);
         // A client that does not let go does not keep the hub from stopping.
-        drop(self.stopped.recv_timeout(LAST_ANSWERS));
+        let _late = self.stopped.recv_timeout(LAST_ANSWERS);
     }
 }

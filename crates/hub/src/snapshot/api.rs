@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request};
 use axum::http::Response;
 use utoipa_axum::router::OpenApiRouter;
@@ -47,7 +48,7 @@ async fn latest(
     Extension(service): Extension<Arc<SnapshotService>>,
 ) -> Result<Response<Body>, Problem> {
     allow(&access)?;
-    Ok(serve::latest(service).await)
+    serve::latest(service).await
 }
 
 /// A file of the newest snapshot, or of the one before it.
@@ -72,9 +73,10 @@ async fn latest(
 async fn file(
     access: Access,
     Extension(service): Extension<Arc<SnapshotService>>,
-    Path(blake3): Path<String>,
+    path: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response<Body>, Problem> {
     allow(&access)?;
-    Ok(serve::file(service, &blake3, request).await)
+    let Path(blake3) = path.map_err(|error| Problem::invalid(error.body_text()))?;
+    serve::file(service, &blake3, request).await
 }

@@ -9,7 +9,7 @@ use pos_core::ids::DeviceId;
 use serde_json::json;
 use thiserror::Error;
 
-use super::folder::FolderError;
+use super::folder::{FolderError, MANIFEST};
 use super::manifest::SignedManifest;
 use super::pull::{Pull, PullError, Pulled, pull};
 use super::signing::{KeyError, open_key};
@@ -24,7 +24,7 @@ use crate::store::{HubStore, StoreError, Stores};
 /// Where the token of `pull` may stand instead of the command line, where other users could see it.
 const TOKEN_VARIABLE: &str = "TILLMESH_TOKEN";
 
-/// Takes, fetches and checks snapshots: every store's rows as Parquet files with a signed manifest.
+/// `tillmesh-hub snapshot`
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct SnapshotArguments {
@@ -37,12 +37,9 @@ pub struct SnapshotArguments {
 /// What to take a snapshot of.
 #[derive(Debug, Args)]
 struct TakeArguments {
-    /// Where the snapshot goes; files in it that did not change are left as they are.
+    /// Where the snapshot of the hub's folder goes; what did not change in it is left as it is.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// The folder of a hub that is not running; from a running one, pull.
-    #[arg(long, value_name = "FOLDER", default_value = "hub")]
-    hub: PathBuf,
     /// Prints one JSON object.
     #[arg(long)]
     json: bool,
@@ -94,8 +91,14 @@ struct PullArguments {
 #[derive(Debug, Error)]
 pub enum SnapshotError {
     /// There is no such hub.
-    #[error("{} is no hub's folder; name it with --hub", .0.display())]
+    #[error("{} is no hub's folder; name the hub's with --hub", .0.display())]
     NoHub(PathBuf),
+    /// A snapshot's files among those of a hub.
+    #[error("{} is a hub's folder; give the snapshot a folder of its own", .0.display())]
+    IntoHub(PathBuf),
+    /// Which hub is not known.
+    #[error("no folder for the hub is known here: name one with --hub or TILLMESH_HUB")]
+    NoFolder,
     /// The hub's folder.
     #[error("{0}; while the hub runs, its snapshot is fetched with `tillmesh-hub snapshot pull`")]
     Hub(#[from] crate::folder::FolderError),
@@ -128,16 +131,17 @@ pub enum SnapshotError {
 }
 
 impl SnapshotArguments {
-    /// Runs the command. `variable` reads the environment.
+    /// Runs the command. `hub` is the hub's folder, `variable` reads the environment.
     pub fn run(
         self,
+        hub: Option<&Path>,
         clock: Clock,
         variable: impl Fn(&str) -> Option<String>,
         out: &mut dyn Write,
     ) -> Result<(), SnapshotError> {
         match (self.task, self.take) {
             (Some(task), _) => task.run(variable, out),
-            (None, Some(arguments)) => arguments.run(clock, out),
+            (None, Some(arguments)) => arguments.run(hub, clock, out),
             // The parser asks for one of them.
             (None, None) => Ok(()),
         }
@@ -145,11 +149,22 @@ impl SnapshotArguments {
 }
 
 impl TakeArguments {
-    fn run(self, clock: Clock, out: &mut dyn Write) -> Result<(), SnapshotError> {
-        if !HubFolder::is_hub(&self.hub) {
-            return Err(SnapshotError::NoHub(self.hub));
+    fn run(
+        self,
+        hub: Option<&Path>,
+        clock: Clock,
+        out: &mut dyn Write,
+    ) -> Result<(), SnapshotError> {
+        let hub = hub.ok_or(SnapshotError::NoFolder)?;
+        // A snapshot has a folder `stores` too.
+        let is_hub = |path: &Path| HubFolder::is_hub(path) && !path.join(MANIFEST).exists();
+        if !is_hub(hub) {
+            return Err(SnapshotError::NoHub(hub.to_owned()));
         }
-        let hub = HubFolder::open(&self.hub)?;
+        if is_hub(&self.folder) {
+            return Err(SnapshotError::IntoHub(self.folder));
+        }
+        let hub = HubFolder::open(hub)?;
         let rows = Embedded::new();
         hub.load(clock, &rows)?;
         let key = open_key(hub.path())?;

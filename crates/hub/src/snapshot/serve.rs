@@ -3,8 +3,9 @@
 //!
 //! Who may ask is decided before a request comes here: see `api`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -14,9 +15,10 @@ use thiserror::Error;
 use tower_http::services::ServeFile;
 
 use super::folder::{Folder, FolderError};
-use super::manifest::{Manifest, ManifestError, SnapshotKey};
-use super::path::Hash;
-use super::take::{TakeError, Taken, take};
+use super::manifest::{ManifestError, SignedManifest, SnapshotKey};
+use super::path::{FileName, Hash};
+use super::take::{TakeError, heads, take};
+use crate::http::Problem;
 use crate::store::{HubStore, StoreError, Stores};
 
 /// Why there is no snapshot.
@@ -42,97 +44,103 @@ pub struct SnapshotService {
     rows: Arc<dyn HubStore>,
     key: SnapshotKey,
     folder: PathBuf,
+    /// The newest snapshot. Held while one is taken: one at a time.
+    newest: Mutex<Option<SignedManifest>>,
     /// The files that may be asked for: of the newest snapshot and the one before it, so that a pull
-    /// under way ends. One snapshot is taken at a time.
-    offered: Mutex<Vec<Manifest>>,
+    /// under way comes to its end.
+    offered: RwLock<[BTreeMap<Hash, FileName>; 2]>,
 }
 
 impl SnapshotService {
     /// Snapshots of `rows`, signed with `key`, kept in `folder`, which is this service's alone.
     pub fn new(rows: Arc<dyn HubStore>, key: SnapshotKey, folder: PathBuf) -> Self {
         let before = Folder::new(&folder).manifest().ok();
-        let offered = before.filter(|found| found.signer() == key.signer());
-        let offered = offered.map(|found| found.manifest().clone()).into_iter().collect();
-        Self { rows, key, folder, offered: Mutex::new(offered) }
+        let before = before.filter(|found| found.signer() == key.signer());
+        let offered =
+            RwLock::new([before.as_ref().map(files).unwrap_or_default(), BTreeMap::new()]);
+        Self { rows, key, folder, newest: Mutex::new(None), offered }
     }
 
-    /// The newest snapshot: taken now. Where nothing changed since the last one it is that one again.
-    pub fn latest(&self) -> Result<Taken, ServeError> {
-        let mut offered = self.offered.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The newest snapshot: taken now, or the last one where no entry has come since.
+    pub fn latest(&self) -> Result<SignedManifest, ServeError> {
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         let cut = self.rows.cut(&Stores::All)?;
-        let taken = take(&cut, &self.key, &self.folder, true)?;
-        if offered.last() != Some(taken.manifest.manifest()) {
-            offered.push(taken.manifest.manifest().clone());
-            let old = offered.len().saturating_sub(2);
-            offered.drain(..old);
+        if let Some(same) = newest.as_ref().filter(|last| last.manifest().cut == heads(&cut)) {
+            return Ok(same.clone());
         }
-        Ok(taken)
+        let manifest = take(&cut, &self.key, &self.folder, true)?.manifest;
+        let new = files(&manifest);
+        let mut offered = self.offered.write().unwrap_or_else(PoisonError::into_inner);
+        if new != offered[0] {
+            let before = core::mem::replace(&mut offered[0], new);
+            offered[1] = before;
+        }
+        *newest = Some(manifest.clone());
+        Ok(manifest)
     }
 
     /// Where the file of a hash lies, if it is offered.
     pub fn file(&self, hash: &Hash) -> Option<PathBuf> {
-        let offered = self.offered.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = offered.iter().rev().find_map(|manifest| manifest.file(hash))?;
-        Some(entry.path.below(&self.folder))
+        let offered = self.offered.read().unwrap_or_else(PoisonError::into_inner);
+        let name = offered.iter().find_map(|files| files.get(hash))?;
+        Some(name.below(&self.folder))
+    }
+}
+
+fn files(manifest: &SignedManifest) -> BTreeMap<Hash, FileName> {
+    let files = manifest.manifest().files.iter();
+    files.map(|file| (file.blake3, file.path.clone())).collect()
+}
+
+impl ServeError {
+    /// What a client is told: why, and nothing of where on the hub's disk.
+    fn told(&self) -> String {
+        match self {
+            Self::Folder(FolderError::Io { error, .. })
+            | Self::Take(TakeError::Folder(FolderError::Io { error, .. })) => {
+                format!("the hub cannot write its snapshot: {error}")
+            }
+            Self::Folder(_) | Self::Take(TakeError::Folder(_)) => {
+                "the hub cannot use the folder of its snapshots".to_owned()
+            }
+            other => other.to_string(),
+        }
     }
 }
 
 /// The manifest of the newest snapshot.
-pub async fn latest(service: Arc<SnapshotService>) -> Response<Body> {
-    let taken = tokio::task::spawn_blocking(move || {
-        Ok::<_, ServeError>(service.latest()?.manifest.encode()?)
-    });
-    match taken.await {
-        Ok(Ok(bytes)) => {
-            let mut answer = Body::from(bytes).into_response();
-            let json = HeaderValue::from_static("application/json");
-            answer.headers_mut().insert(header::CONTENT_TYPE, json);
-            let fresh = HeaderValue::from_static("no-cache, private");
-            answer.headers_mut().insert(header::CACHE_CONTROL, fresh);
-            answer
-        }
-        Ok(Err(error)) => problem(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
-        Err(_panicked) => {
-            problem(StatusCode::INTERNAL_SERVER_ERROR, "the snapshot could not be taken")
-        }
-    }
+pub async fn latest(service: Arc<SnapshotService>) -> Result<Response<Body>, Problem> {
+    let taken =
+        tokio::task::spawn_blocking(move || Ok::<_, ServeError>(service.latest()?.encode()?));
+    let taken = taken.await.map_err(|_panicked| Problem::ours("the snapshot was not finished"))?;
+    let bytes = taken.map_err(|error| Problem::ours(error.told()))?;
+    let mut answer = Body::from(bytes).into_response();
+    let json = HeaderValue::from_static("application/json");
+    answer.headers_mut().insert(header::CONTENT_TYPE, json);
+    Ok(answer)
 }
 
 /// A file, by the hash of its bytes.
-pub async fn file(service: Arc<SnapshotService>, blake3: &str, request: Request) -> Response<Body> {
-    let Ok(hash) = blake3.parse::<Hash>() else {
-        let detail = "a file's name is its BLAKE3 hash, 64 hexadecimal digits";
-        return problem(StatusCode::UNPROCESSABLE_ENTITY, detail);
+pub async fn file(
+    service: Arc<SnapshotService>,
+    blake3: &str,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
+    let hash: Hash = blake3.parse().map_err(|_no_hash| {
+        Problem::invalid("a file is asked for by its BLAKE3 hash, 64 hexadecimal digits")
+    })?;
+    let gone = || {
+        let detail = "no snapshot that is offered has a file of this hash: ask for the newest one";
+        Problem { detail: detail.to_owned(), ..Problem::not_found("file") }
     };
-    let finding = tokio::task::spawn_blocking(move || service.file(&hash)).await;
-    let Ok(Some(path)) = finding else {
-        let detail = "no snapshot that is offered has a file of this hash; ask for the latest one";
-        return problem(StatusCode::NOT_FOUND, detail);
-    };
-    match ServeFile::new(path).try_call(request).await {
-        Ok(answer) if answer.status() == StatusCode::NOT_FOUND => {
-            problem(StatusCode::NOT_FOUND, "the file is gone; ask for the latest snapshot")
-        }
-        Ok(answer) => {
-            let mut answer = answer.map(Body::new);
-            let parquet = HeaderValue::from_static("application/vnd.apache.parquet");
-            answer.headers_mut().insert(header::CONTENT_TYPE, parquet);
-            answer
-        }
-        Err(error) => problem(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    let path = service.file(&hash).ok_or_else(gone)?;
+    let answer = ServeFile::new(path).try_call(request).await;
+    let answer = answer.map_err(|error| Problem::ours(error.to_string()))?;
+    if answer.status() == StatusCode::NOT_FOUND {
+        return Err(gone());
     }
-}
-
-/// A refusal as RFC 9457 has it.
-fn problem(status: StatusCode, detail: &str) -> Response<Body> {
-    let body = serde_json::json!({
-        "type": "about:blank",
-        "title": status.canonical_reason().unwrap_or_default(),
-        "status": status.as_u16(),
-        "detail": detail,
-    });
-    let mut answer = (status, body.to_string()).into_response();
-    let json = HeaderValue::from_static("application/problem+json");
-    answer.headers_mut().insert(header::CONTENT_TYPE, json);
-    answer
+    let mut answer = answer.map(Body::new);
+    let parquet = HeaderValue::from_static("application/vnd.apache.parquet");
+    answer.headers_mut().insert(header::CONTENT_TYPE, parquet);
+    Ok(answer)
 }

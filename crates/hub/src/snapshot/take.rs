@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use pos_core::business_date::BusinessDate;
 use pos_core::ids::StoreId;
@@ -155,18 +156,20 @@ fn manifest(
         totals.rows += file.rows;
         totals.sums.add(&file.sums)?;
     }
-    let cut = cut
-        .stores
-        .iter()
-        .map(|(&store, rows)| {
-            let lasting = rows.heads.iter().filter(|head| head.feed.lane == Lane::Ledger);
-            let mut heads: Vec<Head> = lasting.map(head).collect();
-            heads.sort();
-            StoreHeads { heads, store }
-        })
-        .collect();
+    let cut = heads(cut);
     let format = FORMAT.to_owned();
     Ok(Manifest { cut, files, format, money_places, tables, version: VERSION })
+}
+
+/// The ends of the feeds that a cut goes through.
+pub(super) fn heads(cut: &Cut) -> Vec<StoreHeads> {
+    let of_store = |(&store, rows): (&StoreId, &Arc<StoreCut>)| {
+        let lasting = rows.heads.iter().filter(|head| head.feed.lane == Lane::Ledger);
+        let mut heads: Vec<Head> = lasting.map(head).collect();
+        heads.sort();
+        StoreHeads { heads, store }
+    };
+    cut.stores.iter().map(of_store).collect()
 }
 
 fn head(head: &FeedHead) -> Head {
