@@ -1,0 +1,1 @@
+//! Countries: how a new store of a country sells until somebody says otherwise.
