@@ -5,17 +5,22 @@
 //! [`till::Till`] is a node of `replica` with the shell around it; the commands and the replay drive
 //! it with the same [`replica::core::Command`]s.
 
+pub mod catalogue;
 pub mod cli;
 mod commands;
 pub mod control;
+pub mod counter;
+pub mod countries;
 pub mod csv_file;
 pub mod error;
+pub mod limits;
 pub mod output;
 pub mod pairing;
 pub mod paper;
 pub mod replay;
 pub mod shell;
 pub mod till;
+pub mod window;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
