@@ -12,3 +12,11 @@ pub const CUSTOMERS_SHOWN_MAX: usize = 50;
 pub const WAITING_SHOWN_MAX: usize = 200;
 /// Products of a waiting cart that are named.
 pub const CONTENTS_SHOWN_MAX: usize = 3;
+/// Own sales of which it is watched whether another device holds them: a day without a network.
+pub const SALES_WATCHED_MAX: usize = 10_000;
+/// How long a receipt waits for a second device to hold its sale, in milliseconds, before it is printed
+/// with the mark that it is stored on this till only.
+pub const RECEIPT_WAITS_MS: u64 = 300;
+/// Carts that are put aside because nobody knows whether the customer was charged. A reader that is
+/// unsure so often is out of order.
+pub const CARDS_ASIDE_MAX: usize = 20;

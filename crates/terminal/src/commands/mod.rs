@@ -16,6 +16,8 @@ mod status;
 mod stock;
 mod verify;
 
+pub(crate) use pair::next_register;
+
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 
@@ -161,7 +163,8 @@ impl Context<'_> {
     }
 }
 
-fn in_words(alarm: &Alarm) -> String {
+/// An alarm in words.
+pub(crate) fn in_words(alarm: &Alarm) -> String {
     match alarm {
         Alarm::Damaged(damage) => {
             let (stream, first, last) = (damage.stream.name(), damage.first, damage.last);
@@ -194,6 +197,11 @@ fn in_words(alarm: &Alarm) -> String {
             format!("a change of a cart or customer was refused ({reason}), entry {entry}")
         }
     }
+}
+
+/// Enough of a device's key to tell it from the others of a store.
+pub(crate) fn short_key(device: pos_core::ids::DeviceId) -> String {
+    devices::short(device)
 }
 
 /// Faults as programs read them.

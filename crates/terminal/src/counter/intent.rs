@@ -7,6 +7,7 @@ use pos_core::money::Money;
 use pos_core::product::Sku;
 use pos_core::quantity::Quantity;
 use pos_core::unit_price::UnitPrice;
+use serde::{Deserialize, Serialize};
 
 /// Something to do. Nothing in here is decided yet: what does not fit is refused with a notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,7 +184,8 @@ pub enum Discount {
 }
 
 /// Why goods come back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum RefundReason {
     /// The customer does not want it.
     Unwanted,

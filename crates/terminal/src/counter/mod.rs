@@ -8,12 +8,28 @@
 //! latest view, and never waits. Printer, card reader and network are on other threads still, so
 //! that selling waits for none of them.
 
+mod card;
+mod carts;
+mod desk;
+mod discount;
 pub mod intent;
+mod kept;
+mod let_in;
 pub mod notice;
+mod papers;
+mod pay;
+mod refund;
+mod ringing;
+mod safety;
+mod scan;
+mod shift;
 pub mod view;
 pub mod worker;
 
+pub use card::{Bell, CardDesk, ReaderFactory};
+pub use desk::{Counter, Setup};
 pub use intent::{Discount, Intent, NewCustomer, RefundReason, StartAnswers, StartSource};
 pub use notice::{Notice, Posted, Weight};
+pub use papers::{Papers, PrinterSetupError, no_bell};
 pub use view::{Desk, Screen, Stage, View};
 pub use worker::{CounterOptions, Worker};

@@ -1,8 +1,8 @@
 //! What people have to know, as values: the window has the words.
 
 use pos_core::money::Money;
-use pos_core::quantity::Quantity;
 use pos_core::product::Sku;
+use pos_core::quantity::Quantity;
 
 /// A notice with its number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +90,8 @@ pub enum Notice {
     LeftOver,
     /// The cart was paid on another till meanwhile.
     PaidElsewhere,
+    /// The cart was put aside or given up on another till meanwhile.
+    GoneElsewhere,
     /// No receipt has this number here.
     UnknownReceipt {
         /// As it was read.
@@ -144,6 +146,8 @@ pub enum Notice {
     Alarm(String),
     /// A drawer was to open and did not.
     DrawerStuck,
+    /// Other tills cannot be reached from here, in these words. Selling goes on.
+    NoNetwork(String),
     /// It was refused, in these words.
     Refused(String),
 }
@@ -156,6 +160,9 @@ impl Notice {
             Self::LeftOver
             | Self::CarriedOn
             | Self::Alarm(_)
+            | Self::NoNetwork(_)
+            | Self::PaidElsewhere
+            | Self::GoneElsewhere
             | Self::DrawerStuck
             | Self::NotUnstocked(_) => Weight::Attention,
             _ => Weight::Refused,

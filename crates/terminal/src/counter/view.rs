@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use devices::printer::Element;
+use pos_core::gtin::Gtin;
 use pos_core::ids::{CartId, CustomerId, DeviceId, LineId, RecordId};
 use pos_core::money::{Currency, Money};
 use pos_core::product::{Sku, UnitOfMeasure};
@@ -18,7 +19,7 @@ use super::intent::{RefundReason, StartSource};
 use super::notice::Posted;
 
 /// All a window draws, at one moment.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
     /// Goes up whenever anything in here has changed.
     pub revision: u64,
@@ -30,7 +31,7 @@ pub struct View {
 }
 
 /// How far the program is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stage {
     /// The folder is opened.
     Opening,
@@ -45,7 +46,7 @@ pub enum Stage {
 }
 
 /// The three questions, and what comes of the answers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FirstStart {
     /// The step that is on the screen.
     pub step: FirstStep,
@@ -87,7 +88,7 @@ pub enum FirstStep {
 }
 
 /// The till at work.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Desk {
     /// The store and this till's place in it.
     pub place: Place,
@@ -151,14 +152,14 @@ pub struct CatalogueItem {
     pub price: Option<UnitPrice>,
     /// What the price is for.
     pub unit: UnitOfMeasure,
-    /// Bar codes, as digits.
-    pub gtins: Vec<String>,
+    /// Bar codes.
+    pub gtins: Vec<Gtin>,
     /// Tax category: the only grouping that products have.
     pub tax_category: String,
 }
 
 /// The products, in the order of their codes; those that are not sold any more are left out.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CatalogueView {
     /// Goes up when they have changed: an index is built anew then.
     pub revision: u64,
@@ -255,6 +256,9 @@ pub enum WaitingState {
     Suspended,
     /// Open, here or on another till, and not put aside.
     Open,
+    /// Put aside here while nobody knows whether its customer was charged by card: retrieve it to
+    /// ask the reader.
+    CardUnknown,
     /// What was added while the cart was paid on this receipt.
     Remainder {
         /// The receipt, where it is here.
@@ -280,7 +284,7 @@ pub struct CustomerRow {
 }
 
 /// What covers the sale, if anything does.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Screen {
     /// Nothing: the sale.
     Sale,
@@ -369,7 +373,7 @@ pub enum CardState {
 }
 
 /// A sale that is paid.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaidScreen {
     /// What it was.
     pub sale: LastSale,
@@ -435,6 +439,8 @@ pub struct RefundScreen {
     pub restock: bool,
     /// What is to be paid out for what is chosen: below zero, exact and in coins.
     pub due: Due,
+    /// A payment back to the card that is under way, or ended last.
+    pub card: CardState,
 }
 
 /// The receipt that goods come back on.
