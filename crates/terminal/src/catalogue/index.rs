@@ -133,8 +133,7 @@ impl Gathered {
         });
         self.firsts.push(first);
         self.lengths.push(length);
-        let codes = row.gtins.iter().filter_map(|gtin| gtin.parse().ok());
-        self.codes.extend(codes.map(|code| (code, product)));
+        self.codes.extend(row.gtins.iter().map(|gtin| (gtin.value(), product)));
         self.skus.push(row.sku.into());
         self.by_sku.push(product);
         Ok(())

@@ -15,6 +15,8 @@ mod search;
 mod terms;
 mod text;
 
+use pos_core::gtin::Gtin;
+
 pub use index::{Index, IndexError};
 pub use text::fold;
 
@@ -25,8 +27,8 @@ pub struct Row<'a> {
     pub sku: &'a str,
     /// Name, as printed.
     pub name: &'a str,
-    /// Barcodes, as digits.
-    pub gtins: &'a [String],
+    /// Barcodes.
+    pub gtins: &'a [Gtin],
 }
 
 /// How well a product fits; smaller is better. Its fields are in the order in which they count.

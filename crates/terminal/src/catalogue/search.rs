@@ -99,8 +99,7 @@ impl Index {
             if joined.meant.is_empty() {
                 continue;
             }
-            let meanings: Vec<Meaning> =
-                core::iter::once(joined).chain(rest(at..at + 2)).collect();
+            let meanings: Vec<Meaning> = core::iter::once(joined).chain(rest(at..at + 2)).collect();
             found.extend(self.fitting(&meanings, 0, DIVIDED));
         }
         for (at, word) in asked.words.iter().enumerate() {
@@ -111,8 +110,7 @@ impl Index {
                     continue;
                 }
                 let halves = [Meaning::exact(self, left, false), right];
-                let meanings: Vec<Meaning> =
-                    halves.into_iter().chain(rest(at..at + 1)).collect();
+                let meanings: Vec<Meaning> = halves.into_iter().chain(rest(at..at + 1)).collect();
                 found.extend(self.fitting(&meanings, 0, DIVIDED));
             }
         }
@@ -201,13 +199,15 @@ fn cuts(word: &str) -> impl Iterator<Item = (&str, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use pos_core::gtin::Gtin;
+
     use super::super::Row;
     use super::*;
 
     fn found(rows: &[(&str, &str, &str)], query: &str) -> Vec<usize> {
-        let codes: Vec<Vec<String>> = rows
+        let codes: Vec<Vec<Gtin>> = rows
             .iter()
-            .map(|(_, _, gtin)| gtin.split_whitespace().map(str::to_owned).collect())
+            .map(|(_, _, gtin)| gtin.split_whitespace().map(|gtin| gtin.parse().unwrap()).collect())
             .collect();
         let rows = rows.iter().zip(&codes);
         let rows = rows.map(|((sku, name, _), gtins)| Row { sku, name, gtins });
@@ -263,7 +263,9 @@ mod tests {
     #[test]
     fn of_any_text_nothing_worse_than_hits_comes() {
         let long = "x".repeat(10_000);
-        for query in ["\0", "%%%", "é\u{301}\u{301}", "🦀🦀🦀🦀", long.as_str(), "1 2 3 4 5 6 7 8 9 10"] {
+        for query in
+            ["\0", "%%%", "é\u{301}\u{301}", "🦀🦀🦀🦀", long.as_str(), "1 2 3 4 5 6 7 8 9 10"]
+        {
             drop(found(&SHELF, query));
         }
         assert_eq!(found(&[], "tea"), [0; 0]);

@@ -117,7 +117,10 @@ mod tests {
     #[test]
     fn accents_case_and_ligatures_do_not_count() {
         assert_eq!(fold("Crème BRÛLÉE"), "creme brulee");
-        assert_eq!(fold("Œufs, Weißbier, Smørrebrød, Łosoś"), "oeufs, weissbier, smorrebrod, losos");
+        assert_eq!(
+            fold("Œufs, Weißbier, Smørrebrød, Łosoś"),
+            "oeufs, weissbier, smorrebrod, losos"
+        );
         assert_eq!(fold("ﬁlet Ⅳ"), "filet iv");
     }
 

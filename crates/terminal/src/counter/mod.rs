@@ -8,6 +8,7 @@
 //! latest view, and never waits. Printer, card reader and network are on other threads still, so
 //! that selling waits for none of them.
 
+mod bell;
 mod card;
 mod carts;
 mod desk;
@@ -23,7 +24,9 @@ mod ringing;
 mod safety;
 mod scan;
 mod shift;
+mod start;
 pub mod view;
+pub mod wedge;
 pub mod worker;
 
 pub use card::{Bell, CardDesk, ReaderFactory};
