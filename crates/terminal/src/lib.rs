@@ -61,7 +61,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Has the till that runs in the folder answer, where one does.
 fn ask_running(cli: &Cli, typed: &[OsString]) -> Option<std::io::Result<u8>> {
-    if matches!(cli.command, cli::Command::Run(_)) {
+    if matches!(cli.command, None | Some(cli::Command::Run(_))) {
         return None;
     }
     let folder = shell::store_folder(cli.store.clone()).ok()?;

@@ -20,3 +20,5 @@ pub const RECEIPT_WAITS_MS: u64 = 300;
 /// Carts that are put aside because nobody knows whether the customer was charged. A reader that is
 /// unsure so often is out of order.
 pub const CARDS_ASIDE_MAX: usize = 20;
+/// Rows of a file that could not be used and are shown.
+pub const FAULTS_SHOWN_MAX: usize = 20;

@@ -74,6 +74,10 @@ pub trait PairingIo<S: Storage> {
     fn compared(&mut self, comparison: &Comparison) {
         self.show(&comparison_text(comparison));
     }
+    /// Asks on the new device whether both tills show the same words.
+    fn words(&mut self, words: &Words, method: Method) {
+        self.show(&words_text(words, method));
+    }
     /// Shows a text.
     fn show(&mut self, text: &str);
 }
@@ -146,7 +150,7 @@ pub fn join<S: Storage>(
                 (JoinerOutput::Close, Some(conn)) => io.close(till, conn),
                 (JoinerOutput::Send(_) | JoinerOutput::Close, None) => {}
                 (JoinerOutput::Compare { words, method }, _) => {
-                    io.show(&words_text(&words, method));
+                    io.words(&words, method);
                 }
                 (JoinerOutput::Ended(Ok(joined)), _) => {
                     till.node().join(joined.store)?;

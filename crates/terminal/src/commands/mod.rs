@@ -16,10 +16,13 @@ mod status;
 mod stock;
 mod verify;
 
-pub(crate) use pair::next_register;
-
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
+
+pub(crate) use import::{Imported, import};
+pub(crate) use init::{found_store, is_half_founded, settings_of};
+pub(crate) use pair::next_register;
+pub(crate) use run::{address, answer_request};
 
 use pos_core::business_date::BusinessDate;
 use pos_core::ids::{OperatorId, RegisterId};
@@ -63,7 +66,10 @@ pub(crate) fn dispatch(
     let folder = shell::store_folder(cli.store)?;
     let context =
         &mut Context { folder, clock, output, till: None, here: PathBuf::new(), answers: None };
-    work(context, cli.command)
+    match cli.command {
+        Some(command) => work(context, command),
+        None => Err(TerminalError::Usage("name a command: see `tillmesh --help`".to_owned())),
+    }
 }
 
 fn work(context: &mut Context<'_>, command: Command) -> Result<(), TerminalError> {

@@ -141,9 +141,15 @@ impl<S: Storage> Counter<S> {
         Ok(counter)
     }
 
-    /// Does what a person wants, or says why not. Afterwards [`Self::view`] is the new one.
-    pub fn apply(&mut self, intent: Intent) {
+    /// Does what a person wants, or says why not. Says whether the view is another one now.
+    pub fn apply(&mut self, intent: Intent) -> bool {
         self.carry_out(intent);
+        self.publish()
+    }
+
+    /// Shows a notice from whoever set the counter up.
+    pub fn tell(&mut self, notice: Notice) {
+        self.post(notice);
         self.publish();
     }
 
