@@ -33,7 +33,6 @@ pub(crate) const FIRST_TILL: &str = "Till 1";
     version,
     about,
     after_help = EXAMPLES,
-    arg_required_else_help = true,
     max_term_width = 100
 )]
 pub struct Cli {

@@ -55,8 +55,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         None => {}
     }
-    let result = commands::dispatch(cli, &mut output, clock);
+    let result = if cli.command.is_none() {
+        open_window(&cli)
+    } else {
+        commands::dispatch(cli, &mut output, clock)
+    };
     ExitCode::from(exit_code(&mut output, result))
+}
+
+/// Opens the window, until it is closed.
+fn open_window(cli: &Cli) -> Result<(), TerminalError> {
+    let folder = shell::store_folder(cli.store.clone())?;
+    window::open(cli.window.counter_options(folder))
 }
 
 /// Has the till that runs in the folder answer, where one does.

@@ -106,7 +106,8 @@ fn spread(worths: &[Worth], amount: i64) -> Result<Vec<(LineId, u16)>, Refused> 
         given = given.saturating_add(off(worth.minor, chosen));
         points.push(chosen);
     }
-    // The smallest lines come last: among them every minor unit has a percentage.
+    // No line takes more than is left, and the smallest come last: among them every minor unit has
+    // a percentage.
     let mut order: Vec<usize> = (0..worths.len()).collect();
     order.sort_by_key(|&at| worths.get(at).map_or((0, at), |worth| (-worth.minor, at)));
     for at in order {
@@ -122,12 +123,12 @@ fn spread(worths: &[Worth], amount: i64) -> Result<Vec<(LineId, u16)>, Refused> 
     Ok(worths.iter().map(|worth| worth.line).zip(points).collect())
 }
 
-/// The percentage whose rounded discount is nearest to `wanted`.
+/// The percentage whose rounded discount is `wanted`, or the nearest below.
 fn points_for(worth: i64, wanted: i64) -> u16 {
     let nearest =
         (2 * i128::from(wanted) * WHOLE + i128::from(worth)) / (2 * i128::from(worth)).max(1);
-    let nearest = nearest.clamp(0, WHOLE);
-    u16::try_from(nearest).unwrap_or(LinePrice::WHOLE_BASIS_POINTS)
+    let nearest = u16::try_from(nearest.clamp(0, WHOLE)).unwrap_or(LinePrice::WHOLE_BASIS_POINTS);
+    if off(worth, nearest) > wanted { nearest.saturating_sub(1) } else { nearest }
 }
 
 /// What a percentage takes off, rounded as the domain rounds it: half away from zero.

@@ -36,3 +36,6 @@ pub use notice::{Notice, Posted, Weight};
 pub use papers::{Papers, PrinterSetupError, no_bell};
 pub use view::{Desk, Screen, Stage, View};
 pub use worker::{CounterOptions, Worker};
+
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,7 @@ use crate::shell::{self, SystemClock};
 use crate::till::{MeshSetup, Till};
 
 /// The products of a shop to try things with.
-const SAMPLE: &str = include_str!("../../assets/sample.csv");
+pub(super) const SAMPLE: &str = include_str!("../../assets/sample.csv");
 /// Longest wait before the window is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 /// How long the manager's till may take to give a new device its register once it has all else.
