@@ -44,6 +44,7 @@ enum Question {
 
 /// The payment that is under way, or ended last.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question or an answer of its own")]
 struct Current {
     attempt: Attempt,
     amount: Money,

@@ -28,6 +28,8 @@ use crate::till::Till;
 
 /// How often what other tills do is looked at, in milliseconds.
 const LOOK_EVERY_MS: u64 = 250;
+/// A price book of so many products is listed once in a millisecond at most, a larger one less often.
+const PRODUCTS_A_MS: u64 = 100;
 
 /// A till with a person at it.
 #[derive(Debug)]
@@ -62,6 +64,7 @@ pub struct Counter<S> {
     looked_ms: Option<u64>,
     seen: Option<Digest>,
     price_changes: Option<u64>,
+    listed_ms: u64,
     view: Arc<View>,
 }
 
@@ -79,7 +82,7 @@ pub(super) enum Page {
     Sale,
     Pay,
     Paid(PaidScreen),
-    Refund(Returning),
+    Refund(Box<Returning>),
     X(Option<Box<XReport>>),
     Z(Box<Durable<ZReport>>),
     LetIn(Box<LettingIn>),
@@ -133,6 +136,7 @@ impl<S: Storage> Counter<S> {
             looked_ms: None,
             seen: None,
             price_changes: None,
+            listed_ms: 0,
             view: Arc::new(opening),
         };
         counter.take_up();
@@ -208,7 +212,10 @@ impl<S: Storage> Counter<S> {
             }
             Intent::DiscountLine { line, discount } => self.discount(Some(line), discount),
             Intent::DiscountCart(discount) => self.discount(None, discount),
-            Intent::Select(line) => self.select(line),
+            Intent::Select(line) => {
+                self.select(line);
+                Ok(())
+            }
             Intent::Label(label) => self.label(label),
             Intent::GiveUpCart => self.give_up(),
             Intent::SearchCustomers(words) => self.search_customers(&words),
@@ -241,7 +248,10 @@ impl<S: Storage> Counter<S> {
             Intent::ReadX => self.read_x(),
             Intent::CloseShift(counted) => self.close_shift(counted),
             Intent::LetIn => self.let_in(),
-            Intent::LetInAnswer(same) => self.let_in_answer(same),
+            Intent::LetInAnswer(same) => {
+                self.let_in_answer(same);
+                Ok(())
+            }
             Intent::Operator(name) => self.set_operator(&name),
             Intent::Back => self.back(),
             Intent::Dismiss(number) => {
@@ -326,8 +336,12 @@ impl<S: Storage> Counter<S> {
             self.list_places();
         }
         let changes = self.till.replica().books().price_changes();
-        if self.price_changes != Some(changes) {
+        // Listing takes a moment that grows with the book: while it changes, not again and again.
+        let length = u64::try_from(self.catalogue.items.len()).unwrap_or(u64::MAX);
+        let rested = at.saturating_sub(self.listed_ms) >= length / PRODUCTS_A_MS;
+        if self.price_changes != Some(changes) && (rested || length == 0) {
             self.price_changes = Some(changes);
+            self.listed_ms = at;
             self.list_products();
         }
     }

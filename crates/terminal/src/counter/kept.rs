@@ -121,7 +121,7 @@ impl<S: Storage> Counter<S> {
     fn take_up_card(&mut self, card: &KeptCard) {
         self.card.take_up(card.id, card.amount);
         self.page = match &card.refund {
-            Some(refund) => Page::Refund(self.returning_again(refund)),
+            Some(refund) => Page::Refund(Box::new(self.returning_again(refund))),
             None => Page::Pay,
         };
     }

@@ -70,7 +70,7 @@ impl<S: Storage> Counter<S> {
         Ok(())
     }
 
-    pub(super) fn let_in_answer(&mut self, same: bool) -> Result<(), Notice> {
+    pub(super) fn let_in_answer(&mut self, same: bool) {
         let now = self.till.moment().monotonic_ms;
         if let Page::LetIn(letting) = &mut self.page {
             if same {
@@ -80,7 +80,6 @@ impl<S: Storage> Counter<S> {
             }
         }
         self.hear_let_in();
-        Ok(())
     }
 
     /// What the new device has said, and what follows from it. Never waits.

@@ -97,7 +97,7 @@ impl Papers {
     /// Opens the drawer for what is on disk.
     pub(super) fn open_drawer(&self, proof: &impl Flushed) -> Result<(), Notice> {
         let Some(queue) = &self.queue else { return Ok(()) };
-        queue.open_drawer(proof).map_err(queue_refusal)
+        queue.open_drawer(proof).map_err(|error| queue_refusal(&error))
     }
 
     /// Takes the receipt of a sale; it is printed once a second device holds the sale, or a little
@@ -116,21 +116,20 @@ impl Papers {
     fn print(&self, job: Job) -> Result<(), Notice> {
         let queue = self.queue.as_ref().ok_or(Notice::NoPrinter)?;
         match queue.print(job) {
-            Ok(_) => Ok(()),
-            // There is one original, and it is on its way.
-            Err(QueueError::Known { .. }) => Ok(()),
-            Err(error) => Err(queue_refusal(error)),
+            // There is one original: where it is known, it is on its way.
+            Ok(_) | Err(QueueError::Known { .. }) => Ok(()),
+            Err(error) => Err(queue_refusal(&error)),
         }
     }
 
     pub(super) fn came_out(&self, number: u64) -> Result<(), Notice> {
         let queue = self.queue.as_ref().ok_or(Notice::NoPrinter)?;
-        queue.settle(number).map_err(queue_refusal)
+        queue.settle(number).map_err(|error| queue_refusal(&error))
     }
 
     pub(super) fn again(&self, number: u64) -> Result<(), Notice> {
         let queue = self.queue.as_ref().ok_or(Notice::NoPrinter)?;
-        queue.copy(number).map(drop).map_err(queue_refusal)
+        queue.copy(number).map(drop).map_err(|error| queue_refusal(&error))
     }
 
     pub(super) fn retry(&self) -> Result<(), Notice> {
@@ -290,7 +289,7 @@ pub(super) fn receipt_view(document: &ReceiptDocument, columns: usize) -> Receip
     }
 }
 
-fn queue_refusal(error: QueueError) -> Notice {
+fn queue_refusal(error: &QueueError) -> Notice {
     Notice::Refused(error.to_string())
 }
 

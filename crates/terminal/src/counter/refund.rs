@@ -79,7 +79,7 @@ impl<S: Storage> Counter<S> {
             return Err(Notice::CardUnderWay);
         }
         self.card.forget_ended();
-        self.page = Page::Refund(Returning::default());
+        self.page = Page::Refund(Box::default());
         Ok(())
     }
 
@@ -150,7 +150,7 @@ impl<S: Storage> Counter<S> {
         let mut returning = Returning::default();
         returning.found(found, &[]);
         self.card.forget_ended();
-        self.page = Page::Refund(returning);
+        self.page = Page::Refund(Box::new(returning));
         self.weigh_refund()?;
         if nothing_left { Err(Notice::NothingLeft) } else { Ok(()) }
     }

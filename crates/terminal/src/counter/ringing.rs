@@ -280,11 +280,10 @@ impl<S: Storage> Counter<S> {
         Ok(())
     }
 
-    pub(super) fn select(&mut self, line: LineId) -> Result<(), Notice> {
+    pub(super) fn select(&mut self, line: LineId) {
         if self.cart.as_ref().is_some_and(|cart| cart.line(line).is_some()) {
             self.selected = Some(line);
         }
-        Ok(())
     }
 
     pub(super) fn label(&mut self, label: String) -> Result<(), Notice> {

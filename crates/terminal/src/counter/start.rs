@@ -55,6 +55,7 @@ pub(super) struct Starting<'a> {
     pub(super) folder: &'a Path,
     pub(super) clock: SystemClock,
     pub(super) loopback: bool,
+    pub(super) discover: bool,
     pub(super) bind: SocketAddr,
     pub(super) intents: &'a Receiver<Intent>,
     pub(super) publish: &'a dyn Fn(View),
@@ -122,7 +123,7 @@ impl Starting<'_> {
         if let Err(error) = commands::settings_of(&answers.name, country) {
             return Ok(Err(Notice::Refused(error.to_string())));
         }
-        let file = match self.products(&answers.source) {
+        let file = match products(&answers.source) {
             Ok(file) => file,
             Err(error) => return Ok(Err(Notice::Refused(error.to_string()))),
         };
@@ -156,19 +157,6 @@ impl Starting<'_> {
             started.notices.push(notice);
         }
         Ok(Ok(started))
-    }
-
-    fn products(&self, source: &StartSource) -> Result<Option<CsvFile>, TerminalError> {
-        Ok(match source {
-            StartSource::File(path) => Some(CsvFile::open(path)?),
-            StartSource::Sample => {
-                let bytes = SAMPLE.as_bytes().to_vec();
-                let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-                let source = Cursor::new(bytes);
-                Some(CsvFile::from_reader(Path::new("sample.csv"), source, length)?)
-            }
-            StartSource::Nothing | StartSource::OtherTill { .. } => None,
-        })
     }
 
     /// Reads the products. The store is founded by now: what cannot be read is said, and the till
@@ -235,7 +223,7 @@ impl Starting<'_> {
         let setup = MeshSetup {
             bind: self.bind,
             configured: addresses,
-            discover: true,
+            discover: self.discover,
             loopback: self.loopback,
             learn: true,
             trusted: std::iter::once(manager).collect(),
@@ -275,6 +263,20 @@ impl Starting<'_> {
             }
         }
     }
+}
+
+/// The file a new store's products are read from, opened.
+fn products(source: &StartSource) -> Result<Option<CsvFile>, TerminalError> {
+    Ok(match source {
+        StartSource::File(path) => Some(CsvFile::open(path)?),
+        StartSource::Sample => {
+            let bytes = SAMPLE.as_bytes().to_vec();
+            let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            let source = Cursor::new(bytes);
+            Some(CsvFile::from_reader(Path::new("sample.csv"), source, length)?)
+        }
+        StartSource::Nothing | StartSource::OtherTill { .. } => None,
+    })
 }
 
 fn said(imported: &Imported) -> Notice {

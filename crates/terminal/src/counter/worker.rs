@@ -207,6 +207,7 @@ fn open(
         folder: &options.folder,
         clock,
         loopback: options.loopback,
+        discover: !options.no_discovery,
         bind,
         intents,
         publish: &publish,
