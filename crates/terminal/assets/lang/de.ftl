@@ -1,421 +1,420 @@
-# English. What stands behind `=` is what people read; the names in front belong to the program.
-# docs/window.md says how to add a language.
+# Deutsch. Links vom Gleichheitszeichen stehen die Namen des Programms, rechts, was Menschen lesen.
 
-language-name = English
+language-name = Deutsch
 
-## Numbers and money
-decimal-sign = .
-group-sign = ,
-money-pattern = { $sign }{ $amount }
-unit-each = pcs
+## Zahlen und Geld
+decimal-sign = ,
+group-sign = .
+money-pattern = { $amount } { $sign }
+unit-each = Stk
 unit-kilogram = kg
 unit-litre = l
 unit-metre = m
 percent = { $number } %
 
-## The bar at the top
-status-online = Online: all tills
-status-online-some = Online: { $connected } of { $members } tills
-status-alone = Only till
-status-offline = Offline { $time }
-status-offline-queued = Offline { $time } – { $sales ->
-        [one] 1 sale only here
-       *[other] { $sales } sales only here
+## Die Leiste oben
+status-online = Verbunden: alle Kassen
+status-online-some = Verbunden: { $connected } von { $members } Kassen
+status-alone = Einzige Kasse
+status-offline = Ohne Netz seit { $time }
+status-offline-queued = Ohne Netz seit { $time } – { $sales ->
+        [one] 1 Verkauf nur hier
+       *[other] { $sales } Verkäufe nur hier
     }
-status-catching-up = Fetching { $done } of { $total }
+status-catching-up = Holt { $done } von { $total }
 status-stored = { $devices ->
-        [one] Stored on this till
-       *[other] Stored on { $devices } devices
+        [one] Nur auf dieser Kasse gespeichert
+       *[other] Auf { $devices } Geräten gespeichert
     }
-status-stopped = Writing has stopped: restart the till
-status-rebuilding = Rebuilding the index: { $done } of { $total }
-status-no-register = No register yet
-status-no-shift = No shift open
-status-shift = Shift { $date }
-status-printer-ok = Printer ready
+status-stopped = Es wird nichts mehr geschrieben: Kasse neu starten
+status-rebuilding = Verzeichnis wird neu gebaut: { $done } von { $total }
+status-no-register = Noch keine Kassennummer
+status-no-shift = Keine Schicht offen
+status-shift = Schicht { $date }
+status-printer-ok = Drucker bereit
 status-printer-waiting = { $papers ->
-        [one] 1 paper waits
-       *[other] { $papers } papers wait
+        [one] 1 Druck wartet
+       *[other] { $papers } Drucke warten
     }
-status-printer-none = No printer
+status-printer-none = Kein Drucker
 time-seconds = { $n } s
 time-minutes = { $n } min
 time-hours = { $n } h
 time-days = { $n ->
-        [one] 1 day
-       *[other] { $n } days
+        [one] 1 Tag
+       *[other] { $n } Tagen
     }
 
-## Menu and commands
-menu = Menu
-help = Help
-search = Search
-search-hint = Search or scan: name, number, 3x…
-customer = Customer
-discount = Discount
-quantity = Quantity
-price = Price
-suspend = Suspend
-retrieve = Retrieve
-retrieve-count = Retrieve ({ $n })
-refund = Refund
-pay = Pay
-pay-amount = Pay { $amount }
-card = Card
-cash = Cash
-drawer = Open drawer
-operator = Who serves
-reports = Shift and reports
-devices = Tills and devices
-settings = Settings
-let-in = Add a till
-back = Back
-close = Close
-cancel = Cancel
-done = Done
-enter = Enter
-remove = Remove
-erase = Erase
-yes = Yes
-no = No
+## Menü und Befehle
+menu = Menü
+help = Hilfe
+search = Suchen
+search-hint = Suchen oder scannen: Name, Nummer, 3x…
+customer = Kunde
+discount = Rabatt
+quantity = Menge
+price = Preis
+suspend = Parken
+retrieve = Abrufen
+retrieve-count = Abrufen ({ $n })
+refund = Rückgabe
+pay = Zahlen
+pay-amount = Zahlen { $amount }
+card = Karte
+cash = Bar
+drawer = Lade öffnen
+operator = Wer bedient
+reports = Schicht und Berichte
+devices = Kassen und Geräte
+settings = Einstellungen
+let-in = Kasse hinzufügen
+back = Zurück
+close = Schließen
+cancel = Abbrechen
+done = Fertig
+enter = Eingabe
+remove = Weg
+erase = Löschen
+yes = Ja
+no = Nein
 ok = OK
 
-## The sale
-category-often = Often sold
-category-all = All
-category-weighed = Weighed
-category-open-price = Price to enter
-products-none = No products yet. Scan, or read products from a file: tillmesh import products FILE
-search-none = Nothing found for “{ $text }”
-search-none-hint = Check the spelling, type fewer words, or scan the product.
-search-building = Getting the search ready. Codes can be scanned already.
+## Der Verkauf
+category-often = Oft verkauft
+category-all = Alle
+category-weighed = Gewogen
+category-open-price = Preis eingeben
+products-none = Noch keine Artikel. Scannen, oder Artikel aus einer Datei lesen: tillmesh import products DATEI
+search-none = Nichts gefunden zu „{ $text }“
+search-none-hint = Schreibweise prüfen, weniger Wörter eingeben oder den Artikel scannen.
+search-building = Die Suche wird vorbereitet. Scannen geht schon.
 search-results = { $n ->
-        [one] 1 product
-       *[other] { $n } products
+        [one] 1 Artikel
+       *[other] { $n } Artikel
     }
-price-enter = enter price
-cart-empty = Scan or tap a product
-cart-title = Cart
-cart-title-named = Cart “{ $name }”
+price-enter = Preis eingeben
+cart-empty = Artikel scannen oder antippen
+cart-title = Bon
+cart-title-named = Bon „{ $name }“
 cart-lines = { $n ->
-        [one] 1 line
-       *[other] { $n } lines
+        [one] 1 Zeile
+       *[other] { $n } Zeilen
     }
-cart-total = Total
-cart-tax = incl. tax { $amount }
-cart-tax-added = tax { $amount }
-cart-discount = Discounts { $amount }
-cart-also-on = Also open on { $tills }
-cart-remainder = Added while receipt { $receipt } was paid
-cart-show = Show the cart
-cart-hide = Hide the cart
-cart-give-up = Give up the cart
+cart-total = Summe
+cart-tax = inkl. { $amount } MwSt.
+cart-tax-added = { $amount } MwSt.
+cart-discount = Rabatte { $amount }
+cart-also-on = Auch offen auf { $tills }
+cart-remainder = Dazugekommen, während Bon { $receipt } bezahlt wurde
+cart-show = Bon zeigen
+cart-hide = Bon einklappen
+cart-give-up = Bon verwerfen
 line-each = { $quantity } × { $price }
-line-discount = Discount { $amount }
-line-price-changed = Price changed: { $reason }
-line-more = One more
-line-less = One less
-line-void = Take the line off
-no-customer = No customer
+line-discount = Rabatt { $amount }
+line-price-changed = Preis geändert: { $reason }
+line-more = Eins mehr
+line-less = Eins weniger
+line-void = Zeile entfernen
+no-customer = Kein Kunde
 
-## Quantity, price, discount
-quantity-of = How many of “{ $name }”?
-quantity-weight-of = How much of “{ $name }” ({ $unit })?
-quantity-other = Another quantity
-quantity-bad = Type a quantity, like 3 or 0.250
-select-line-first = Tap a line of the cart first.
-price-of = Price of “{ $name }”
-price-per = Price of one { $unit }
-price-reason = Why is the price changed?
-price-reason-damaged = Damaged
-price-reason-label = Price on the label
-price-reason-agreed = Agreed
-price-bad = Type a price, like { $example }
-discount-on-line = On “{ $name }”
-discount-on-cart = On the whole cart
-discount-percent = Percent
-discount-amount = Amount
-discount-none = Take discounts back
-discount-bad = Type a discount, like 10
-discount-apply = Give { $discount }
+## Menge, Preis, Rabatt
+quantity-of = Wie viele „{ $name }“?
+quantity-weight-of = Wie viel „{ $name }“ ({ $unit })?
+quantity-other = Andere Menge
+quantity-bad = Eine Menge eingeben, etwa 3 oder 0,250
+select-line-first = Zuerst eine Zeile des Bons antippen.
+price-of = Preis von „{ $name }“
+price-per = Preis je { $unit }
+price-reason = Warum ein anderer Preis?
+price-reason-damaged = Beschädigt
+price-reason-label = Preis laut Etikett
+price-reason-agreed = Vereinbart
+price-bad = Einen Preis eingeben, etwa { $example }
+discount-on-line = Auf „{ $name }“
+discount-on-cart = Auf den ganzen Bon
+discount-percent = Prozent
+discount-amount = Betrag
+discount-none = Rabatte zurück
+discount-bad = Einen Rabatt eingeben, etwa 10
+discount-apply = { $discount } geben
 
-## Customers
-customer-search = Name, phone, email or card number
-customer-none-found = Nobody found.
-customer-new = New customer
+## Kunden
+customer-search = Name, Telefon, E-Mail oder Kartennummer
+customer-none-found = Niemand gefunden.
+customer-new = Neuer Kunde
 customer-name = Name
-customer-phone = Phone
-customer-email = Email
-customer-card = Loyalty card
-customer-create = Save and choose
-customer-remove = No customer for this cart
+customer-phone = Telefon
+customer-email = E-Mail
+customer-card = Kundenkarte
+customer-create = Speichern und wählen
+customer-remove = Kein Kunde für diesen Bon
 
-## Carts that wait
-waiting-none = No cart waits.
-waiting-suspended = Suspended
-waiting-open = Open
-waiting-open-on = Open on { $tills }
-waiting-remainder = Added while { $receipt } was paid
-waiting-remainder-waits = What was paid is not known yet
-waiting-card-unknown = Was the card charged? Retrieve it and ask the reader
-waiting-take-over = Tap to take it over
-waiting-by = by { $operator }
-suspend-name = Name for the cart (optional)
+## Wartende Bons
+waiting-none = Kein Bon wartet.
+waiting-suspended = Geparkt
+waiting-open = Offen
+waiting-open-on = Offen auf { $tills }
+waiting-remainder = Dazugekommen, während { $receipt } bezahlt wurde
+waiting-remainder-waits = Was bezahlt wurde, ist noch nicht bekannt
+waiting-card-unknown = Wurde die Karte belastet? Abrufen und das Kartengerät fragen
+waiting-take-over = Antippen, um ihn zu übernehmen
+waiting-by = von { $operator }
+suspend-name = Name für den Bon (freiwillig)
 
-## Paying
-pay-due = To pay
-pay-due-left = Still to pay
-pay-in-coins = { $amount } in coins
-pay-exact = Exact
-pay-exact-amount = Exact { $amount }
-pay-other-amount = Other amount
-pay-take = Take { $amount }
-pay-card-all = Card { $amount }
-pay-card-part = { $amount } by card
-pay-taken = Taken
-pay-taken-cash = Cash { $amount }
-pay-taken-card = Card { $amount }
-pay-hand-back = Hand back
-pay-amount-bad = Type an amount, like { $example }
-pay-no-reader = No card reader is set up.
-pay-split-hint = Type a part and take it in cash or by card; the rest stays to pay.
-card-asking = Card reader: { $amount }
-card-asking-hint = The customer looks at the reader now.
-card-declined = Not charged: { $why }
-card-declined-hint = Nothing was taken from the card. Try again, another card, or cash.
-card-unreachable = The card reader does not answer
-card-unreachable-hint = Nothing was charged. Check its plug and network, or take cash. ({ $why })
-card-unknown = Was { $amount } charged? Nobody knows yet
-card-unknown-hint = Do not charge again. Ask the reader, and look at its display or its printed slip.
-card-unknown-before = This till was stopped during the payment.
-card-ask = Ask the reader
-card-ask-busy = Asking the reader…
-card-cancel = Give up the card payment
+## Zahlen
+pay-due = Zu zahlen
+pay-due-left = Noch zu zahlen
+pay-in-coins = bar { $amount }
+pay-exact = Passend
+pay-exact-amount = Passend { $amount }
+pay-other-amount = Anderer Betrag
+pay-take = { $amount } nehmen
+pay-card-all = Karte { $amount }
+pay-card-part = { $amount } mit Karte
+pay-taken = Erhalten
+pay-taken-cash = Bar { $amount }
+pay-taken-card = Karte { $amount }
+pay-hand-back = Zurückgeben
+pay-amount-bad = Einen Betrag eingeben, etwa { $example }
+pay-no-reader = Es ist kein Kartengerät eingerichtet.
+pay-split-hint = Einen Teil eingeben und bar oder mit Karte nehmen; der Rest bleibt zu zahlen.
+card-asking = Kartengerät: { $amount }
+card-asking-hint = Der Kunde schaut jetzt auf das Kartengerät.
+card-declined = Nicht belastet: { $why }
+card-declined-hint = Von der Karte wurde nichts abgebucht. Noch einmal, eine andere Karte oder bar.
+card-unreachable = Das Kartengerät antwortet nicht
+card-unreachable-hint = Es wurde nichts abgebucht. Stecker und Netz prüfen oder bar nehmen. ({ $why })
+card-unknown = Wurden { $amount } abgebucht? Das weiß noch niemand
+card-unknown-hint = Nicht noch einmal abbuchen. Das Gerät fragen und auf seine Anzeige oder seinen Beleg schauen.
+card-unknown-before = Diese Kasse wurde während der Zahlung angehalten.
+card-ask = Kartengerät fragen
+card-ask-busy = Kartengerät wird gefragt…
+card-cancel = Kartenzahlung abbrechen
 
-## Paid
-paid-title = Paid
-paid-change = Change
-paid-no-change = No change
-paid-given = Given { $amount }
-paid-receipt = Receipt { $number }
-paid-out = Paid out { $amount }
-paid-next = Scan the next product, or
-paid-new-sale = New sale
-paid-copy = Print a copy
-paper-none = No printer: nothing was printed
-paper-waiting = Receipt waits for the printer
-paper-printing = Printing…
-paper-printed = Receipt printed
-paper-unsure = Did the receipt come out?
-receipt-preview = Receipt
+## Bezahlt
+paid-title = Bezahlt
+paid-change = Rückgeld
+paid-no-change = Kein Rückgeld
+paid-given = Gegeben { $amount }
+paid-receipt = Bon { $number }
+paid-out = Ausgezahlt { $amount }
+paid-next = Nächsten Artikel scannen, oder
+paid-new-sale = Neuer Verkauf
+paid-copy = Kopie drucken
+paper-none = Kein Drucker: es wurde nichts gedruckt
+paper-waiting = Bon wartet auf den Drucker
+paper-printing = Druckt…
+paper-printed = Bon gedruckt
+paper-unsure = Ist der Bon herausgekommen?
+receipt-preview = Bon
 
-## Goods that come back
-refund-title = Goods come back
-refund-number = Number on the receipt, or scan its code
-refund-find = Find
-refund-not-found-hint = Scan the code at the end of the receipt, or type its number.
-refund-receipt = Receipt { $number } of { $date }
-refund-all = All of it
-refund-left = { $left } of { $sold } can come back
-refund-nothing-left = Came back already
-refund-why = Why?
-refund-unwanted = Not wanted
-refund-faulty = Faulty
-refund-wrong = Wrong product
-refund-other = Something else
-refund-other-what = What is it?
-refund-restock = Back on the shelf
-refund-to-pay = To pay out
-refund-cash = Pay out { $amount }
-refund-card = Back to the card { $amount }
-refund-choose = Choose what comes back.
+## Rückgabe
+refund-title = Ware kommt zurück
+refund-number = Nummer auf dem Bon, oder seinen Code scannen
+refund-find = Finden
+refund-not-found-hint = Den Code am Ende des Bons scannen oder seine Nummer eingeben.
+refund-receipt = Bon { $number } vom { $date }
+refund-all = Alles davon
+refund-left = { $left } von { $sold } können zurück
+refund-nothing-left = Schon zurückgekommen
+refund-why = Warum?
+refund-unwanted = Nicht gewollt
+refund-faulty = Fehlerhaft
+refund-wrong = Falscher Artikel
+refund-other = Etwas anderes
+refund-other-what = Was ist es?
+refund-restock = Zurück ins Regal
+refund-to-pay = Auszuzahlen
+refund-cash = { $amount } auszahlen
+refund-card = { $amount } auf die Karte
+refund-choose = Wählen, was zurückkommt.
 
-## Shift and reports
-report-x = X report
-report-z = Z report { $number }
-report-x-read = Read the X report
-report-x-hint = Figures of the shift so far; changes nothing.
-report-close = Close the shift (Z report)
-report-close-hint = Count the drawer first: type what is in it, or leave it empty.
-report-counted = Counted in the drawer
-report-close-counted = Close with { $amount } counted
-report-close-uncounted = Close without a count
-report-open = Open a shift
-report-open-hint = A sale opens one by itself, with nothing in the drawer.
-report-float = In the drawer now
-report-open-with = Open with { $amount }
-report-print = Print
-report-no-shift = No shift is open.
-report-date = Business date
-report-register = Register
-report-shift-number = Shift
-report-sales = Sales
-report-returns = Returns
-report-net = Sales less returns
-report-tax = Tax { $rate }
-report-cash = Cash
-report-card = Card
-report-discounts = Discounts
-report-rounding = Cash rounding
-report-no-sales = Drawer opened without a sale
-report-opening-float = In the drawer at the start
-report-paid-in = Put in
-report-paid-out = Taken out
-report-expected = Should be in the drawer
-report-over = Over
-report-short = Short
-report-over-short = Over or short
-report-grand-total = Since the first day
+## Schicht und Berichte
+report-x = X-Bericht
+report-z = Z-Bericht { $number }
+report-x-read = X-Bericht lesen
+report-x-hint = Zahlen der Schicht bis jetzt; ändert nichts.
+report-close = Schicht abschließen (Z-Bericht)
+report-close-hint = Zuerst die Lade zählen: eingeben, was darin ist, oder leer lassen.
+report-counted = In der Lade gezählt
+report-close-counted = Mit { $amount } abschließen
+report-close-uncounted = Ohne Zählung abschließen
+report-open = Schicht eröffnen
+report-open-hint = Ein Verkauf eröffnet sie von selbst, mit leerer Lade.
+report-float = Jetzt in der Lade
+report-open-with = Mit { $amount } eröffnen
+report-print = Drucken
+report-no-shift = Keine Schicht ist offen.
+report-date = Geschäftstag
+report-register = Kasse
+report-shift-number = Schicht
+report-sales = Verkäufe
+report-returns = Rückgaben
+report-net = Verkäufe abzüglich Rückgaben
+report-tax = Steuer { $rate }
+report-cash = Bar
+report-card = Karte
+report-discounts = Rabatte
+report-rounding = Bargeldrundung
+report-no-sales = Lade ohne Verkauf geöffnet
+report-opening-float = Zu Beginn in der Lade
+report-paid-in = Eingelegt
+report-paid-out = Entnommen
+report-expected = Soll in der Lade sein
+report-over = Zu viel
+report-short = Zu wenig
+report-over-short = Differenz
+report-grand-total = Seit dem ersten Tag
 report-count = { $n } ×
 
-## Tills and devices
-devices-title = Tills of this store
-devices-this = This till
-devices-connected = Connected
+## Kassen und Geräte
+devices-title = Kassen dieses Ladens
+devices-this = Diese Kasse
+devices-connected = Verbunden
 devices-behind = { $n ->
-        [one] 1 entry to fetch
-       *[other] { $n } entries to fetch
+        [one] 1 Eintrag zu holen
+       *[other] { $n } Einträge zu holen
     }
-devices-sending = sends { $size }
-devices-in-step = has all of this till
-devices-last-seen = not seen for { $time }
-devices-never-seen = not seen since the start
-devices-stored = The last sale is stored on { $devices ->
-        [one] this till only
-       *[other] { $devices } devices
-    }.
-devices-alone = This is the store's only till. Add a second one, so that no sale is on one device only.
-devices-offline = No other till can be reached. Selling goes on; everything is shared when they are back.
-devices-printer = Printer
-devices-printer-none = None is set up. Start with --printer HOST:9100 or --printer FILE.
-devices-reader = Card reader
-devices-reader-ready = Set up
-devices-reader-none = None is set up. Start with --card-reader HOST:PORT.
-devices-diagnosis = Why tills do not find each other
-printer-paper-out = Out of paper
-printer-cover-open = The cover is open
-printer-jammed = The cutter is stuck
-printer-offline = Paused: press its feed button
-printer-broken = Needs service
-printer-paper-low = The paper ends soon
-printer-silent = Does not answer: check plug and network
-printer-unreachable = Cannot be reached ({ $why })
-printer-disk = This till's disk has no room for papers ({ $why })
-printer-retry = Try again
-printer-sales-go-on = Sales go on; receipts wait.
-paper-unsure-title = “{ $title }” may be on paper. Look at the printer:
-paper-came-out = It came out
-paper-again = Print a copy
+devices-sending = sendet { $size }
+devices-in-step = hat alles von dieser Kasse
+devices-last-seen = seit { $time } nicht gesehen
+devices-never-seen = seit dem Start nicht gesehen
+devices-stored = Der letzte Verkauf ist { $devices ->
+        [one] nur auf dieser Kasse
+       *[other] auf { $devices } Geräten
+    } gespeichert.
+devices-alone = Dies ist die einzige Kasse des Ladens. Mit einer zweiten ist kein Verkauf nur auf einem Gerät.
+devices-offline = Keine andere Kasse ist erreichbar. Der Verkauf geht weiter; alles wird geteilt, sobald sie zurück sind.
+devices-printer = Drucker
+devices-printer-none = Keiner eingerichtet. Mit --printer RECHNER:9100 oder --printer DATEI starten.
+devices-reader = Kartengerät
+devices-reader-ready = Eingerichtet
+devices-reader-none = Keines eingerichtet. Mit --card-reader RECHNER:PORT starten.
+devices-diagnosis = Warum sich Kassen nicht finden
+printer-paper-out = Kein Papier
+printer-cover-open = Die Klappe ist offen
+printer-jammed = Das Messer klemmt
+printer-offline = Angehalten: Vorschubtaste drücken
+printer-broken = Muss gewartet werden
+printer-paper-low = Das Papier geht zu Ende
+printer-silent = Antwortet nicht: Stecker und Netz prüfen
+printer-unreachable = Nicht erreichbar ({ $why })
+printer-disk = Auf der Platte dieser Kasse ist kein Platz für Drucke ({ $why })
+printer-retry = Noch einmal
+printer-sales-go-on = Der Verkauf geht weiter; Bons warten.
+paper-unsure-title = „{ $title }“ ist vielleicht schon gedruckt. Am Drucker nachsehen:
+paper-came-out = Ist herausgekommen
+paper-again = Kopie drucken
 
-## Another till is let in
-let-in-title = Add a till
-let-in-how = On the new device, start tillmesh, choose “Another till”, and scan or type this:
+## Eine Kasse kommt dazu
+let-in-title = Kasse hinzufügen
+let-in-how = Auf dem neuen Gerät tillmesh starten, „Andere Kasse“ wählen und dies scannen oder eingeben:
 let-in-code = Code
-let-in-address = Address
-let-in-words = Does “{ $name }” show the same four words?
-let-in-added = “{ $name }” is part of the store now.
-let-in-failed = Nobody came in: { $why }
+let-in-address = Adresse
+let-in-words = Zeigt „{ $name }“ dieselben vier Wörter?
+let-in-added = „{ $name }“ gehört jetzt zum Laden.
+let-in-failed = Niemand kam herein: { $why }
 
-## Settings
-settings-language = Language
-settings-theme = Light or dark
-settings-theme-system = As the system
-settings-theme-light = Light
-settings-theme-dark = Dark
-settings-printer-hint = Printer and card reader are set with --printer and --card-reader when the till is started.
-settings-size = Size
+## Einstellungen
+settings-language = Sprache
+settings-theme = Hell oder dunkel
+settings-theme-system = Wie das System
+settings-theme-light = Hell
+settings-theme-dark = Dunkel
+settings-printer-hint = Drucker und Kartengerät werden beim Start mit --printer und --card-reader gewählt.
+settings-size = Größe
 settings-version = Version { $version }
 
-## Keys
-help-title = Keys
-help-scan = Scanners work everywhere, whatever is on the screen.
-help-times = Type 3x in front of a code to sell three.
-help-arrows = Arrow keys choose a line, + and − change it, Delete takes it off.
-help-enter = Enter accepts, Esc goes back.
+## Tasten
+help-title = Tasten
+help-scan = Scanner gehen immer, was auch auf dem Bildschirm ist.
+help-times = 3x vor einem Code verkauft drei davon.
+help-arrows = Pfeiltasten wählen eine Zeile, + und − ändern sie, Entf nimmt sie weg.
+help-enter = Eingabe nimmt an, Esc geht zurück.
 
-## Who serves
-operator-name = Your name
+## Wer bedient
+operator-name = Ihr Name
 
-## First start
-start-title = Welcome
-start-name = What is your store called?
-start-name-hint = Corner Shop
-start-country = In which country is it?
-start-country-hint = Type to find it
-start-products = Where do the products come from?
-start-sample = A small sample shop
-start-sample-hint = To try things with
-start-file = A file
-start-file-hint = CSV: type where it is
-start-file-path = Where the file is
-start-nothing = None yet
-start-nothing-hint = Add them later
-start-other-till = Another till
-start-other-till-hint = This store has tills already
-start-code = Code on the other till's screen
-start-address = Its address (empty if the code was scanned)
-start-till-name = What is this till called?
-start-till-name-hint = Till 2
-start-go = Start selling
-start-join = Join the store
-start-connecting = Looking for the other till…
-start-words = Does the other till show the same four words?
-start-words-there = Compare these four words with the other till's, and answer there.
-start-fetching = Fetching the store: { $done } of { $total }
-start-fetching-unknown = Fetching the store…
-start-importing = Reading products: { $rows }
-phrase-title = Write down these twelve words
-phrase-why = Whoever has them can let in tills when all managers' tills are lost. They are not kept on this device and not shown again. Keep the paper away from the tills.
-phrase-noted = I have written them down
-opening = Opening the store…
-failed-title = The store cannot be opened
-failed-hint = Nothing is lost. Do what stands above, then start the till again.
+## Erster Start
+start-title = Willkommen
+start-name = Wie heißt Ihr Laden?
+start-name-hint = Eckladen
+start-country = In welchem Land ist er?
+start-country-hint = Eingeben, um es zu finden
+start-products = Woher kommen die Artikel?
+start-sample = Ein kleiner Beispielladen
+start-sample-hint = Zum Ausprobieren
+start-file = Eine Datei
+start-file-hint = CSV: eingeben, wo sie liegt
+start-file-path = Wo die Datei liegt
+start-nothing = Noch keine
+start-nothing-hint = Später hinzufügen
+start-other-till = Andere Kasse
+start-other-till-hint = Dieser Laden hat schon Kassen
+start-code = Code auf dem Bildschirm der anderen Kasse
+start-address = Ihre Adresse (leer, wenn der Code gescannt wurde)
+start-till-name = Wie heißt diese Kasse?
+start-till-name-hint = Kasse 2
+start-go = Losverkaufen
+start-join = Dem Laden beitreten
+start-connecting = Die andere Kasse wird gesucht…
+start-words = Zeigt die andere Kasse dieselben vier Wörter?
+start-words-there = Diese vier Wörter mit denen der anderen Kasse vergleichen und dort antworten.
+start-fetching = Der Laden wird geholt: { $done } von { $total }
+start-fetching-unknown = Der Laden wird geholt…
+start-importing = Artikel werden gelesen: { $rows }
+phrase-title = Diese zwölf Wörter aufschreiben
+phrase-why = Wer sie hat, kann Kassen hereinlassen, wenn alle Kassen der Leitung verloren sind. Sie werden auf diesem Gerät nicht aufbewahrt und nicht noch einmal gezeigt. Das Papier nicht bei den Kassen aufheben.
+phrase-noted = Ich habe sie aufgeschrieben
+opening = Der Laden wird geöffnet…
+failed-title = Der Laden kann nicht geöffnet werden
+failed-hint = Es ist nichts verloren. Tun, was oben steht, dann die Kasse neu starten.
 
-## Notices
-notice-dismiss = Dismiss
-notice-unknown-code = Nothing has the code { $code }. It was not sold.
-notice-search-it = Search
-notice-needs-price = “{ $name }” has no price: enter one.
-notice-enter-price = Enter a price
-notice-not-sold = “{ $name }” is not sold any more.
-notice-not-whole = { $quantity } is a part of a piece: it is sold in whole pieces.
-notice-out-of-stock = Only { $on-hand } of { $sku } left, and this store does not sell more than it has.
-notice-discount-too-high = The discount is more than the price.
-notice-discount-inexact = This discount cannot be given to the cent on these lines; { $nearest } can.
-notice-empty-cart = The cart is empty.
-notice-card-under-way = A card payment is under way: wait for it, or cancel it.
-notice-partly-paid = Money was taken for this cart: finish paying, or hand it back.
-notice-card-too-much = A card cannot pay more than { $due }.
-notice-not-in-coins = No coins make this amount; the smallest step is { $step }.
-notice-no-reader = No card reader is set up: start with --card-reader, or take cash.
-notice-no-printer = No printer is set up: start with --printer.
-notice-left-over = Another till added lines while this cart was paid: they wait under Retrieve.
-notice-paid-elsewhere = This cart was paid on another till.
-notice-gone-elsewhere = This cart was put aside or given up on another till.
-notice-no-network = Other tills cannot be reached: { $why } Selling goes on.
-notice-unknown-receipt = No receipt { $typed } is here. Check the number, or ask the till that printed it.
-notice-ambiguous-receipt = More than one receipt has the number { $typed }: type the letters at its end as well.
-notice-over-refund = Of { $sku } only { $left } can still come back.
-notice-nothing-left = All of this receipt came back already.
-notice-reason-missing = Choose why the goods come back.
-notice-not-unstocked = Paid out. The goods are not back in stock: { $why }
-notice-shift-open = A shift is open already.
-notice-no-shift = No shift is open.
-notice-disk-full = The disk is almost full: open carts can be paid, none can be started. Free some space.
-notice-stopped = Writing has stopped after a disk error. Restart the till. ({ $why })
-notice-rebuilding = The index is being rebuilt: try again in a moment.
-notice-not-a-member = This till is not part of the store any more. Ask a manager.
-notice-no-register = This till serves no register yet: a manager's till gives it one.
-notice-manager-only = Only a manager's till may do that.
+## Hinweise
+notice-dismiss = Verstanden
+notice-unknown-code = Nichts hat den Code { $code }. Es wurde nicht verkauft.
+notice-search-it = Suchen
+notice-needs-price = „{ $name }“ hat keinen Preis: einen eingeben.
+notice-enter-price = Preis eingeben
+notice-not-sold = „{ $name }“ wird nicht mehr verkauft.
+notice-not-whole = { $quantity } ist ein Teil eines Stücks: es gibt nur ganze.
+notice-out-of-stock = Von { $sku } sind nur { $on-hand } da, und dieser Laden verkauft nicht mehr, als er hat.
+notice-discount-too-high = Der Rabatt ist höher als der Preis.
+notice-discount-inexact = Dieser Rabatt geht auf diesen Zeilen nicht auf den Cent genau; { $nearest } geht.
+notice-empty-cart = Der Bon ist leer.
+notice-card-under-way = Eine Kartenzahlung läuft: abwarten oder abbrechen.
+notice-partly-paid = Für diesen Bon wurde Geld genommen: zu Ende kassieren oder zurückgeben.
+notice-card-too-much = Mit Karte gehen nicht mehr als { $due }.
+notice-not-in-coins = Diesen Betrag gibt es nicht in Münzen; der kleinste Schritt ist { $step }.
+notice-no-reader = Es ist kein Kartengerät eingerichtet: mit --card-reader starten oder bar nehmen.
+notice-no-printer = Es ist kein Drucker eingerichtet: mit --printer starten.
+notice-left-over = Eine andere Kasse hat Zeilen hinzugefügt, während dieser Bon bezahlt wurde: sie warten unter Abrufen.
+notice-paid-elsewhere = Dieser Bon wurde auf einer anderen Kasse bezahlt.
+notice-gone-elsewhere = Dieser Bon wurde auf einer anderen Kasse geparkt oder verworfen.
+notice-no-network = Andere Kassen sind nicht erreichbar: { $why } Der Verkauf geht weiter.
+notice-unknown-receipt = Einen Bon { $typed } gibt es hier nicht. Nummer prüfen, oder die Kasse fragen, die ihn gedruckt hat.
+notice-ambiguous-receipt = Mehr als ein Bon hat die Nummer { $typed }: auch die Buchstaben am Ende eingeben.
+notice-over-refund = Von { $sku } können nur noch { $left } zurück.
+notice-nothing-left = Von diesem Bon ist schon alles zurück.
+notice-reason-missing = Wählen, warum die Ware zurückkommt.
+notice-not-unstocked = Ausgezahlt. Die Ware ist nicht wieder im Bestand: { $why }
+notice-shift-open = Eine Schicht ist schon offen.
+notice-no-shift = Keine Schicht ist offen.
+notice-disk-full = Die Platte ist fast voll: offene Bons können bezahlt, neue nicht begonnen werden. Platz schaffen.
+notice-stopped = Nach einem Plattenfehler wird nichts mehr geschrieben. Kasse neu starten. ({ $why })
+notice-rebuilding = Das Verzeichnis wird neu gebaut: gleich noch einmal versuchen.
+notice-not-a-member = Diese Kasse gehört nicht mehr zum Laden. Die Leitung fragen.
+notice-no-register = Diese Kasse hat noch keine Nummer: eine Kasse der Leitung gibt sie ihr.
+notice-manager-only = Das darf nur eine Kasse der Leitung.
 notice-imported = { $products ->
-        [one] 1 product read
-       *[other] { $products } products read
+        [one] 1 Artikel gelesen
+       *[other] { $products } Artikel gelesen
     }{ $rejected ->
         [0] .
-        [one] ; 1 row could not be used:
-       *[other] ; { $rejected } rows could not be used:
+        [one] ; 1 Zeile war nicht brauchbar:
+       *[other] ; { $rejected } Zeilen waren nicht brauchbar:
     } { $faults }
-notice-carried-on = An earlier start was cut short and is finished now. The twelve words are those shown then.
+notice-carried-on = Ein früherer Start war abgebrochen und ist jetzt zu Ende gebracht. Es gelten die damals gezeigten zwölf Wörter.
 notice-alarm = { $what }
-notice-drawer-stuck = The drawer did not open: open it with its key.
+notice-drawer-stuck = Die Lade ging nicht auf: mit dem Schlüssel öffnen.
 notice-refused = { $why }

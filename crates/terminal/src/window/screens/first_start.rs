@@ -9,6 +9,7 @@ use super::desk::card as group;
 use super::let_in::four_words;
 use crate::counter::view::{FirstStart, FirstStep};
 use crate::counter::{Intent, StartAnswers, StartSource};
+use crate::countries::COUNTRIES;
 use crate::window::state::{Intents, SourceDraft, StartDraft, ViewState};
 use crate::window::theme::{self, GAP, Palette};
 use crate::window::widgets::{Button, Look, column, field, text_at, words as say};
@@ -162,7 +163,8 @@ fn country(ui: &mut Ui, draft: &mut StartDraft, words: &Words) {
         return;
     }
     let wanted = crate::catalogue::fold(draft.country_typed.trim());
-    let fitting = countries().into_iter().filter(|(code, name)| {
+    let all = COUNTRIES.iter().map(|country| (country.code, country.name));
+    let fitting = all.filter(|(code, name)| {
         crate::catalogue::fold(name).contains(&wanted) || code.eq_ignore_ascii_case(&wanted)
     });
     let shown: Vec<(&'static str, &'static str)> = fitting.take(COUNTRIES_SHOWN).collect();
@@ -242,9 +244,4 @@ fn answers(draft: &StartDraft) -> Option<StartAnswers> {
         SourceDraft::Sample | SourceDraft::OtherTill => StartSource::Sample,
     };
     Some(StartAnswers { name: given(&draft.name)?, country: draft.country?.to_owned(), source })
-}
-
-/// Countries by code and name.
-fn countries() -> Vec<(&'static str, &'static str)> {
-    vec![("DE", "Germany"), ("GB", "United Kingdom")]
 }

@@ -26,7 +26,7 @@ pub fn ui(ui: &mut Ui, desk: &Desk, pay: &PayScreen, state: &mut ViewState, out:
         column(ui, 700.0, |ui| {
             due(ui, pay, &state.words);
             taken(ui, pay, &state.words, out);
-            card_state(ui, pay, &state.words, out);
+            card_state(ui, &pay.card, &state.words, out);
             if pay.may_tender {
                 tenders(ui, desk, pay, state, out);
             }
@@ -89,10 +89,10 @@ fn taken(ui: &mut Ui, pay: &PayScreen, words: &Words, out: &mut Intents) {
 }
 
 /// How the card payment stands: what happened, and what to do.
-fn card_state(ui: &mut Ui, pay: &PayScreen, words: &Words, out: &mut Intents) {
+pub fn card_state(ui: &mut Ui, card: &CardState, words: &Words, out: &mut Intents) {
     let palette = Palette::of(ui);
     let amount_of = |word, amount| words.fill(word, &[("amount", (&words.money(amount)).into())]);
-    let (title, hint, fill, colour) = match &pay.card {
+    let (title, hint, fill, colour) = match card {
         CardState::Idle => return,
         CardState::Asking { amount, says } => {
             let hint = match says.as_str() {
@@ -126,13 +126,13 @@ fn card_state(ui: &mut Ui, pay: &PayScreen, words: &Words, out: &mut Intents) {
         ui.set_width(ui.available_width());
         say(ui, &title, theme::strong_font(theme::LARGE), colour);
         say(ui, &hint, theme::font(theme::BODY), colour);
-        card_buttons(ui, pay, words, out);
+        card_buttons(ui, card, words, out);
     });
     ui.add_space(GAP);
 }
 
-fn card_buttons(ui: &mut Ui, pay: &PayScreen, words: &Words, out: &mut Intents) {
-    match &pay.card {
+fn card_buttons(ui: &mut Ui, card: &CardState, words: &Words, out: &mut Intents) {
+    match card {
         CardState::Asking { .. } => {
             let cancel = Button::new(words.say(Word::CardCancel)).key(Some(Command::Back.hint()));
             if cancel.size(320.0, theme::TOUCH).show(ui) {

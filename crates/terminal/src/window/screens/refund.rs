@@ -4,7 +4,8 @@ use eframe::egui::{Align, Align2, Id, Layout, ScrollArea, Sense, Ui, vec2};
 use pos_core::quantity::Quantity;
 
 use super::desk::card as group;
-use crate::counter::view::{Desk, RefundLineView, RefundReceipt, RefundScreen};
+use super::pay::card_state;
+use crate::counter::view::{CardState, Desk, RefundLineView, RefundReceipt, RefundScreen};
 use crate::counter::{Intent, RefundReason};
 use crate::window::keys::Command;
 use crate::window::state::{Intents, ViewState};
@@ -38,6 +39,9 @@ pub fn ui(
         },
     );
     reasons(ui, refund, state, out);
+    if refund.card != CardState::Idle {
+        card_state(ui, &refund.card, &state.words, out);
+    }
     pay_out(ui, desk, receipt, refund, &state.words, out);
 }
 
