@@ -83,6 +83,7 @@ ok = OK
 category-often = Oft verkauft
 category-all = Alle
 category-weighed = Gewogen
+category-tax = Steuer: { $name }
 category-open-price = Preis eingeben
 products-none = Noch keine Artikel. Scannen, oder Artikel aus einer Datei lesen: tillmesh import products DATEI
 search-none = Nichts gefunden zu „{ $text }“
@@ -265,7 +266,7 @@ report-over = Zu viel
 report-short = Zu wenig
 report-over-short = Differenz
 report-grand-total = Seit dem ersten Tag
-report-count = { $n } ×
+report-count = { $name } ({ $n })
 
 ## Kassen und Geräte
 devices-title = Kassen dieses Ladens

@@ -84,6 +84,7 @@ ok = OK
 category-often = Often sold
 category-all = All
 category-weighed = Weighed
+category-tax = Tax: { $name }
 category-open-price = Price to enter
 products-none = No products yet. Scan, or read products from a file: tillmesh import products FILE
 search-none = Nothing found for “{ $text }”
@@ -266,7 +267,7 @@ report-over = Over
 report-short = Short
 report-over-short = Over or short
 report-grand-total = Since the first day
-report-count = { $n } ×
+report-count = { $name } ({ $n })
 
 ## Tills and devices
 devices-title = Tills of this store

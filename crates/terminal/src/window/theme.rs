@@ -216,6 +216,9 @@ fn visuals(theme: Theme, palette: &Palette) -> Visuals {
         state.corner_radius = round;
         state.expansion = 0.0;
     }
+    // Only handles of scroll bars are drawn with these: they are there, they do not shout.
+    visuals.widgets.inactive.fg_stroke.color = palette.edge;
+    visuals.widgets.hovered.fg_stroke.color = palette.muted;
     visuals
 }
 

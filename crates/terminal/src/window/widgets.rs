@@ -309,12 +309,10 @@ pub fn column<R>(ui: &mut Ui, most: f32, add: impl FnOnce(&mut Ui) -> R) -> R {
 pub fn row(ui: &mut Ui, name: &str, value: &str, strong: bool) {
     let palette = Palette::of(ui);
     let font = if strong { theme::strong_font } else { theme::font };
-    ui.horizontal(|ui| {
-        words(ui, name, font(theme::BODY), palette.text);
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            words(ui, value, font(theme::BODY), palette.text);
-        });
-    });
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 28.0), Sense::hover());
+    let (left, right) = rect.split_left_right_at_fraction(0.5);
+    text_at(ui, left, name, font(theme::BODY), palette.text, Align2::LEFT_CENTER);
+    text_at(ui, right, value, font(theme::BODY), palette.text, Align2::RIGHT_CENTER);
 }
 
 /// A short text on a colour of its own.

@@ -123,7 +123,7 @@ impl Picture {
         let mut encoder = png::Encoder::new(file, width, height);
         encoder.set_color(png::ColorType::Rgb);
         encoder.set_depth(png::BitDepth::Eight);
-        encoder.set_compression(png::Compression::High);
+        encoder.set_compression(png::Compression::Fast);
         let opaque: Vec<u8> =
             self.pixels.chunks_exact(4).flat_map(|pixel| pixel[..3].to_vec()).collect();
         encoder.write_header().unwrap().write_image_data(&opaque).unwrap();

@@ -464,6 +464,9 @@ fn sales() -> Vec<(&'static str, View, Option<Laid>)> {
 fn paying() -> Vec<(&'static str, View, Option<Laid>)> {
     let screen = |screen| {
         let mut desk = desk();
+        if !matches!(screen, Screen::Pay(_)) {
+            desk.cart = cart(Vec::new());
+        }
         desk.screen = screen;
         view(desk, Vec::new())
     };

@@ -49,7 +49,11 @@ impl Shown {
 
     fn frame(&mut self, ui: &mut egui::Ui) {
         let view = self.view();
-        for intent in self.surface.ui(ui, &view) {
+        // The harness leaves a margin that a window has not.
+        let whole = ui.ctx().content_rect();
+        ui.set_clip_rect(whole);
+        let mut ui = ui.new_child(egui::UiBuilder::new().max_rect(whole));
+        for intent in self.surface.ui(&mut ui, &view) {
             self.asked.push(intent.clone());
             if let Feed::Counter { worker, .. } = &self.feed {
                 assert!(worker.send(intent), "the counter takes no more");

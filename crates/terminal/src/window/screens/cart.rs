@@ -16,6 +16,8 @@ use crate::window::words::{Word, Words};
 
 /// Height of the closed drawer.
 pub const CLOSED: f32 = 172.0;
+/// The same while it is paid: the large button is elsewhere then.
+pub const CLOSED_PAYING: f32 = 98.0;
 /// Height of a line.
 const ROW: f32 = 62.0;
 /// What the chosen line has more: its buttons.

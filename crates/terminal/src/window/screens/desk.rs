@@ -37,7 +37,11 @@ pub fn ui(ui: &mut Ui, desk: &Desk, posted: &[Posted], state: &mut ViewState, ou
             .frame(side)
             .show(ui, |ui| cart::panel(ui, desk, state, out));
     } else {
-        let height = if state.drawer { ui.available_height() * 0.74 } else { cart::CLOSED };
+        let height = match (state.drawer, &desk.screen) {
+            (true, _) => ui.available_height() * 0.74,
+            (false, Screen::Pay(_)) => cart::CLOSED_PAYING,
+            (false, _) => cart::CLOSED,
+        };
         Panel::bottom("cart")
             .resizable(false)
             .exact_size(height)

@@ -163,7 +163,10 @@ fn country(ui: &mut Ui, draft: &mut StartDraft, words: &Words) {
         return;
     }
     let wanted = crate::catalogue::fold(draft.country_typed.trim());
-    let all = COUNTRIES.iter().map(|country| (country.code, country.name));
+    // Those whose people speak the language of the screen come first.
+    let mut all: Vec<_> = COUNTRIES.iter().collect();
+    all.sort_by_key(|country| !country.languages.iter().any(|one| words.id().starts_with(one)));
+    let all = all.into_iter().map(|country| (country.code, country.name));
     let fitting = all.filter(|(code, name)| {
         crate::catalogue::fold(name).contains(&wanted) || code.eq_ignore_ascii_case(&wanted)
     });

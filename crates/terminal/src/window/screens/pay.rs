@@ -1,7 +1,7 @@
 //! Taking the money: what is left to pay in the largest letters, cash in one press, the card reader's
 //! state in words.
 
-use eframe::egui::{Align2, Frame, Margin, ScrollArea, Sense, Ui, vec2};
+use eframe::egui::{Align, Align2, Frame, Layout, Margin, ScrollArea, Sense, Ui, vec2};
 use pos_core::transaction::TenderKind;
 
 use super::desk::card as group;
@@ -226,7 +226,9 @@ fn other(ui: &mut Ui, desk: &Desk, pay: &PayScreen, state: &mut ViewState, out: 
     }
     let palette = Palette::of(ui);
     let hint = if desk.has_reader { Word::PaySplitHint } else { Word::PayNoReader };
-    say(ui, state.words.say(hint), theme::font(theme::SMALL), palette.muted);
+    ui.with_layout(Layout::top_down(Align::Min), |ui| {
+        say(ui, state.words.say(hint), theme::font(theme::SMALL), palette.muted);
+    });
 }
 
 /// The card for all that is due, or for what is typed.

@@ -131,8 +131,8 @@ fn place(ui: &mut Ui, report: &XReport, words: &Words) {
 fn sales(ui: &mut Ui, report: &XReport, words: &Words) {
     let totals = &report.totals;
     let counted = |name: &str, count: u64, amount: Money| {
-        let times = words.fill(Word::ReportCount, &[("n", count.into())]);
-        (name.to_owned(), format!("{times} {}", words.money(amount)))
+        let name = words.fill(Word::ReportCount, &[("name", name.into()), ("n", count.into())]);
+        (name, words.money(amount))
     };
     let named = |word| words.say(word);
     let sum = [&totals.sales, &totals.returns];
@@ -180,8 +180,7 @@ fn drawer(ui: &mut Ui, report: &XReport, closed: Option<&ZReport>, words: &Words
         }
     }
     if moved.no_sales > 0 {
-        let times = words.fill(Word::ReportCount, &[("n", moved.no_sales.into())]);
-        row(ui, words.say(Word::ReportNoSales), &times, false);
+        row(ui, words.say(Word::ReportNoSales), &moved.no_sales.to_string(), false);
     }
     row(ui, words.say(Word::ReportExpected), &words.money(report.expected_cash), true);
     let Some(closed) = closed else { return };

@@ -1,7 +1,7 @@
 //! The sale: one field, groups, products.
 
 use eframe::egui::{
-    Align2, Id, Rect, Response, Role, ScrollArea, Sense, Stroke, StrokeKind, Ui, WidgetInfo, vec2,
+    Align2, Id, Response, Role, ScrollArea, Sense, Stroke, StrokeKind, Ui, WidgetInfo, vec2,
 };
 
 use super::omnibox;
@@ -102,12 +102,16 @@ fn groups(ui: &mut Ui, state: &mut ViewState) {
     row.show(ui, |ui| {
         ui.horizontal(|ui| {
             for group in shown {
+                let tax;
                 let name = match &group {
                     Group::Often => words.say(Word::CategoryOften),
                     Group::All => words.say(Word::CategoryAll),
                     Group::Weighed => words.say(Word::CategoryWeighed),
                     Group::OpenPrice => words.say(Word::CategoryOpenPrice),
-                    Group::Tax(name) => name,
+                    Group::Tax(name) => {
+                        tax = words.fill(Word::CategoryTax, &[("name", name.into())]);
+                        &tax
+                    }
                 };
                 let look = if group == chosen { Look::Chosen } else { Look::Plain };
                 let width = ui
@@ -201,8 +205,10 @@ fn tile(
     let inner = rect.shrink2(vec2(11.0, 9.0));
     let (top, bottom) = inner.split_top_bottom_at_fraction(0.66);
     line(ui, top, &item.name, theme::font(theme::BODY), palette.text, Align2::LEFT_TOP);
-    line(ui, bottom, &price, theme::strong_font(20.0), palette.text, Align2::RIGHT_BOTTOM);
-    let code = Rect::from_min_max(bottom.min, bottom.center_bottom());
+    let strong = theme::strong_font(if item.price.is_some() { 20.0 } else { theme::SMALL });
+    let wide = ui.painter().layout_no_wrap(price.clone(), strong.clone(), palette.text).size().x;
+    line(ui, bottom, &price, strong, palette.text, Align2::RIGHT_BOTTOM);
+    let code = bottom.with_max_x((bottom.right() - wide - GAP).max(bottom.left()));
     let small = theme::font(13.0);
     line(ui, code, item.sku.as_str(), small, palette.muted, Align2::LEFT_BOTTOM);
     response

@@ -88,6 +88,7 @@ words! {
     CategoryOften = "category-often",
     CategoryAll = "category-all",
     CategoryWeighed = "category-weighed",
+    CategoryTax = "category-tax",
     CategoryOpenPrice = "category-open-price",
     ProductsNone = "products-none",
     SearchNone = "search-none",
