@@ -135,7 +135,7 @@ pub struct ReceiptDocument {
     pub register: RegisterId,
     /// Who served.
     pub operator: OperatorId,
-    /// What the cart was called; empty when it had no name.
+    /// What the cart was called, or why goods came back; may be empty.
     pub label: String,
     /// The day it is booked on, which after midnight is not the date.
     pub business_date: BusinessDate,

@@ -11,6 +11,7 @@ use thiserror::Error;
 use crate::business_date::{BusinessDate, WallTime};
 use crate::cart::Direction;
 use crate::ids::{CartId, IdempotencyKey, LineId, OperatorId, RecordId, RegisterId};
+use crate::limits;
 use crate::money::{Currency, Money, MoneyError};
 use crate::product::UnitOfMeasure;
 use crate::quantity::{Quantity, QuantityError};
@@ -18,6 +19,7 @@ use crate::sale::{Document, Quote, SaleError, part_of};
 use crate::store::StoreSettings;
 use crate::tax::{PriceTax, TaxRateId, TaxSummaryRow};
 use crate::tender::Tendered;
+use crate::text::{self, TextError};
 use crate::transaction::{ReceiptCounter, Recorded, ReturnedLine, SaleItem, SaleTransaction};
 
 /// Why goods cannot be taken back.
@@ -63,6 +65,9 @@ pub enum RefundError {
     /// The refund cannot be paid out as entered.
     #[error(transparent)]
     Sale(#[from] SaleError),
+    /// The reason cannot be kept.
+    #[error(transparent)]
+    Text(#[from] TextError),
 }
 
 /// How much of one line comes back.
@@ -99,6 +104,8 @@ pub struct Refund<'a> {
     pub shift: RecordId,
     /// Who pays out.
     pub operator: OperatorId,
+    /// Why the goods come back; may be empty. Stands on the receipt where a sale has its label.
+    pub reason: String,
     /// The command's own name.
     pub idempotency_key: Option<IdempotencyKey>,
     /// What the till's clock shows.
@@ -263,7 +270,7 @@ pub fn refund(refund: Refund<'_>) -> Result<SaleTransaction, RefundError> {
     let document = Document {
         cart: refund.cart,
         customer: refund.original.record.customer,
-        label: String::new(),
+        label: text::typed("reason", &refund.reason, limits::LABEL_CHARS_MAX)?,
         cart_heads: Vec::new(),
         settings: refund.settings,
         register: refund.register,

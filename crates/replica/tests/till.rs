@@ -176,6 +176,7 @@ fn a_receipt_is_refunded_once_and_never_beyond_what_was_sold() {
                 lines: vec![RefundLine { line, quantity: Quantity::ONE }],
                 register: register(),
                 operator: shop::operator(),
+                reason: String::new(),
                 tenders: vec![Tendered::cash(shop::gbp(amount))],
                 idempotency_key: key.map(|key| IdempotencyKey::new(key).unwrap()),
                 wall_time: None,

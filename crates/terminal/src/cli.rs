@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::counter::CounterOptions;
+
 const EXAMPLES: &str = "\
 Start a shop and sell something:
   tillmesh init --name \"Corner Shop\" --currency GBP --country GB --time-zone Europe/London
@@ -31,7 +33,6 @@ pub(crate) const FIRST_TILL: &str = "Till 1";
     version,
     about,
     after_help = EXAMPLES,
-    arg_required_else_help = true,
     max_term_width = 100
 )]
 pub struct Cli {
@@ -44,9 +45,59 @@ pub struct Cli {
     /// No remarks, no progress
     #[arg(long, short, global = true)]
     pub quiet: bool,
-    /// What to do.
+    /// What the window works with.
+    #[command(flatten)]
+    pub window: Window,
+    /// What to do; nothing opens the window.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
+}
+
+/// `tillmesh` without a command: the window.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "The window, without a command")]
+pub struct Window {
+    /// Receipt printer: HOST:PORT (9100 as a rule), or a file such as /dev/usb/lp0
+    #[arg(long, value_name = "PRINTER")]
+    pub printer: Option<String>,
+    /// What the printer can do: epson-80, epson-58, generic-80, generic-58, silent-80, …
+    #[arg(long, value_name = "NAME", requires = "printer")]
+    pub printer_profile: Option<String>,
+    /// Card reader: HOST:PORT; "simulated" for one that charges nobody
+    #[arg(long, value_name = "READER")]
+    pub card_reader: Option<String>,
+    /// Who serves, until somebody else says so
+    #[arg(long, value_name = "NAME", default_value = "cashier")]
+    pub cashier: String,
+    /// Address to listen on for other tills; port 0 takes any free one
+    #[arg(long, value_name = "ADDRESS", default_value = "[::]:0")]
+    pub listen: String,
+    /// Address of another till, besides those that are found; may be given more than once
+    #[arg(long, value_name = "ADDRESS")]
+    pub peer: Vec<String>,
+    /// Do not look for other tills with multicast DNS
+    #[arg(long)]
+    pub no_discovery: bool,
+    /// Let tills on this very machine find each other too
+    #[arg(long)]
+    pub loopback: bool,
+}
+
+impl Window {
+    /// What a counter in `folder` is set up with.
+    pub fn counter_options(&self, folder: PathBuf) -> CounterOptions {
+        CounterOptions {
+            folder,
+            printer: self.printer.clone(),
+            profile: self.printer_profile.clone(),
+            card_reader: self.card_reader.clone(),
+            listen: self.listen.clone(),
+            peers: self.peer.clone(),
+            no_discovery: self.no_discovery,
+            loopback: self.loopback,
+            cashier: self.cashier.clone(),
+        }
+    }
 }
 
 /// What the till can do.
@@ -600,12 +651,23 @@ mod tests {
     #[test]
     fn a_card_needs_no_reference() {
         let sell = |arguments: &[&str]| match Cli::try_parse_from(arguments).unwrap().command {
-            Command::Sell(sell) => sell,
+            Some(Command::Sell(sell)) => sell,
             other => panic!("{other:?}"),
         };
         assert_eq!(sell(&["tillmesh", "sell", "A", "--card"]).card.as_deref(), Some(""));
         assert_eq!(sell(&["tillmesh", "sell", "A", "--card", "42"]).card.as_deref(), Some("42"));
         assert_eq!(sell(&["tillmesh", "sell", "A"]).card, None);
+    }
+
+    #[test]
+    fn the_window_takes_its_devices_without_a_command() {
+        let typed = ["tillmesh", "--printer", "10.0.0.9:9100", "--card-reader", "simulated"];
+        let cli = Cli::try_parse_from(typed).unwrap();
+        assert!(cli.command.is_none());
+        let options = cli.window.counter_options(PathBuf::from("shop"));
+        assert_eq!(options.printer.as_deref(), Some("10.0.0.9:9100"));
+        assert_eq!((options.cashier.as_str(), options.listen.as_str()), ("cashier", "[::]:0"));
+        assert!(Cli::try_parse_from(["tillmesh", "--printer-profile", "epson-80"]).is_err());
     }
 
     #[test]

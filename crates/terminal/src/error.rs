@@ -46,6 +46,12 @@ pub enum TerminalError {
         /// `missing`, `damaged`.
         reason: &'static str,
     },
+    /// No window can be opened.
+    #[error(
+        "no window can be opened ({0}): start the till on a machine with a screen and OpenGL 2.1, or \
+         use the commands (`tillmesh --help`)"
+    )]
+    Window(String),
     /// The operating system gives no random numbers.
     #[error("the system gives no random numbers ({0}): no key can be made")]
     Random(String),
@@ -146,6 +152,7 @@ impl TerminalError {
             Self::StoreExists { .. } => "store_exists",
             Self::NoFolder => "no_folder",
             Self::Key { .. } => "device_key",
+            Self::Window(_) => "window",
             Self::Random(_) => "random",
             Self::Open(OpenError::InUse { .. }) => "in_use",
             Self::Open(_) => "open",

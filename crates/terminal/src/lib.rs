@@ -5,17 +5,22 @@
 //! [`till::Till`] is a node of `replica` with the shell around it; the commands and the replay drive
 //! it with the same [`replica::core::Command`]s.
 
+pub mod catalogue;
 pub mod cli;
 mod commands;
 pub mod control;
+pub mod counter;
+pub mod countries;
 pub mod csv_file;
 pub mod error;
+pub mod limits;
 pub mod output;
 pub mod pairing;
 pub mod paper;
 pub mod replay;
 pub mod shell;
 pub mod till;
+pub mod window;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -50,13 +55,23 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         None => {}
     }
-    let result = commands::dispatch(cli, &mut output, clock);
+    let result = if cli.command.is_none() {
+        open_window(&cli)
+    } else {
+        commands::dispatch(cli, &mut output, clock)
+    };
     ExitCode::from(exit_code(&mut output, result))
+}
+
+/// Opens the window, until it is closed.
+fn open_window(cli: &Cli) -> Result<(), TerminalError> {
+    let folder = shell::store_folder(cli.store.clone())?;
+    window::open(cli.window.counter_options(folder))
 }
 
 /// Has the till that runs in the folder answer, where one does.
 fn ask_running(cli: &Cli, typed: &[OsString]) -> Option<std::io::Result<u8>> {
-    if matches!(cli.command, cli::Command::Run(_)) {
+    if matches!(cli.command, None | Some(cli::Command::Run(_))) {
         return None;
     }
     let folder = shell::store_folder(cli.store.clone()).ok()?;

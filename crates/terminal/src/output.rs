@@ -46,6 +46,11 @@ impl Output {
         Self { json: cli.json, quiet: cli.quiet, answered: false, listener: None }
     }
 
+    /// Nobody reads it.
+    pub(crate) const fn silent() -> Self {
+        Self { json: false, quiet: true, answered: false, listener: None }
+    }
+
     /// The same, said to somebody else.
     pub fn heard_by(cli: &Cli, listener: Box<dyn Listener>) -> Self {
         Self { listener: Some(listener), ..Self::of(cli) }

@@ -34,6 +34,10 @@ pub trait PairingIo<S: Storage> {
     fn compared(&mut self, comparison: &Comparison) {
         self.show(&comparison_text(comparison));
     }
+    /// Asks on the new device whether both tills show the same words.
+    fn words(&mut self, words: &Words, method: Method) {
+        self.show(&words_text(words, method));
+    }
     /// Shows a text.
     fn show(&mut self, text: &str);
 }
@@ -127,7 +131,7 @@ impl<S: Storage, I: PairingIo<S>> DoorIo for AtTheDoor<'_, S, I> {
     }
 
     fn compare(&mut self, words: &Words, method: Method) {
-        self.io.show(&words_text(words, method));
+        self.io.words(words, method);
     }
 }
 

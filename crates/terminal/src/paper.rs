@@ -24,7 +24,8 @@ pub fn receipt_of(
     receipt(&recorded, settings, local_time, edition)
 }
 
-fn local_time(at: WallTime, zone: &TimeZone) -> LocalTime {
+/// A moment as it is printed.
+pub(crate) fn local_time(at: WallTime, zone: &TimeZone) -> LocalTime {
     match jiff::Timestamp::from_millisecond(at.as_millis()) {
         Ok(timestamp) => {
             let zoned = timestamp.to_zoned(zone.clone());

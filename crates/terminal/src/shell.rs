@@ -92,6 +92,14 @@ pub fn load_identity(
     secret.map(|secret| Ok(Identity::new(secret, random()?))).transpose()
 }
 
+/// The language that the environment asks for, as BCP 47 begins: `de-AT`. Empty where it asks for none.
+pub fn environment_language() -> String {
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let named = set("LC_ALL").or_else(|| set("LC_MESSAGES")).or_else(|| set("LANG"));
+    let named = named.unwrap_or_default();
+    named.split(['.', '@']).next().unwrap_or_default().replace('_', "-")
+}
+
 /// Whether a person sits at the keyboard.
 pub fn is_interactive() -> bool {
     io::stdin().is_terminal()

@@ -280,6 +280,11 @@ impl<S: Storage> Till<S> {
         self.key.clone()
     }
 
+    /// The network, where the till is on it, for reading.
+    pub const fn mesh_ref(&self) -> Option<&Mesh> {
+        self.mesh.as_ref()
+    }
+
     /// The network, where the till is on it.
     pub const fn mesh(&mut self) -> Option<&mut Mesh> {
         self.mesh.as_mut()

@@ -376,6 +376,7 @@ fn refund<S: Storage>(till: &mut Node<S>, number: usize, of: usize) -> Result<Re
         lines,
         register: register()?,
         operator: operator()?,
+        reason: String::new(),
         tenders: vec![Tendered::cash(quote.total)],
         idempotency_key: Some(own),
         wall_time: None,

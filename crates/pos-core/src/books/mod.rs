@@ -82,6 +82,8 @@ pub struct Books {
     settings: Option<Winner<StoreSettings>>,
     registers: BTreeMap<RegisterId, Winner<DeviceId>>,
     price_book: PriceBook,
+    /// Changes of the price book this process has seen.
+    price_changes: u64,
     /// Thousandths of the unit of measure.
     on_hand: BTreeMap<Sku, i128>,
     totals: BTreeMap<TotalsKey, Tally>,
@@ -119,6 +121,7 @@ impl Books {
             Record::ProductsEdited(edits) => {
                 for edit in edits {
                     if self.price_book.merge(meta.stamp(edit.edit), edit) {
+                        self.price_changes = self.price_changes.wrapping_add(1);
                         self.dirty.insert(RowKey::Product(edit.sku.clone()));
                     }
                 }
@@ -246,6 +249,7 @@ impl Books {
                     return Err(RowError::Value(key));
                 }
                 self.price_book.put(entry);
+                self.price_changes = self.price_changes.wrapping_add(1);
             }
             RowKey::OnHand(sku) => {
                 self.on_hand.insert(sku.clone(), value_of(&key, value)?);

@@ -45,6 +45,12 @@ impl Books {
         &self.price_book
     }
 
+    /// Another number whenever the price book has changed. Counts within this process alone: two
+    /// tills with one book may show two.
+    pub const fn price_changes(&self) -> u64 {
+        self.price_changes
+    }
+
     /// How much of a product there is: the sum of all movements, zero when there was none. A sum
     /// beyond what a quantity holds is shown as the largest one.
     pub fn on_hand(&self, sku: &Sku) -> Quantity {

@@ -135,7 +135,7 @@ pub struct SaleTransaction {
     pub cart: CartId,
     /// The cart's document heads that were paid; a line outside them was not.
     pub cart_heads: Vec<RecordId>,
-    /// What the cashier called the cart.
+    /// What the cashier called the cart; on a return by receipt, why the goods came back.
     pub label: String,
     /// Whether the lines' amounts contain the tax.
     pub prices: PriceTax,

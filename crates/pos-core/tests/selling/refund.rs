@@ -42,6 +42,7 @@ fn paid_out(
         business_date: date("2010-12-02"),
         shift: record_id(101),
         operator: operator(),
+        reason: " faulty ".to_owned(),
         idempotency_key: None,
         wall_time: wall_time(),
         tenders,
@@ -54,6 +55,13 @@ fn back(n: u64, how_much: &str) -> RefundLine {
 
 fn sold(cart: &CartView, settings: &StoreSettings) -> Recorded<SaleTransaction> {
     recorded(1, paid_by_card(cart, settings))
+}
+
+#[test]
+fn a_return_says_why_the_goods_came_back() {
+    let original = sold(&cart_of(vec![cart_line(1, "1", "3", "zero")]), &inclusive());
+    let paid = refunded(&original, &[], &[back(1, "1")], &inclusive()).unwrap();
+    assert_eq!(paid.label, "faulty");
 }
 
 #[test]

@@ -498,6 +498,24 @@ impl Replica {
         }))
     }
 
+    /// A completed transaction with the proof that it is on this disk; `None` where there is none, or
+    /// its flush is still to come.
+    pub fn durable_transaction(
+        &self,
+        reads: &dyn Reads,
+        id: RecordId,
+    ) -> Result<Option<Durable<Completed>>, StorageError> {
+        let place = self.overlay.get(reads, &keys::entry(id))?;
+        let Some((stream, ordinal)) = place.as_deref().and_then(keys::parse_place) else {
+            return Ok(None);
+        };
+        if ordinal >= self.flushed.get(&stream).copied().unwrap_or(0) {
+            return Ok(None);
+        }
+        let sale = self.transaction(reads, id)?;
+        Ok(sale.map(|sale| Durable::confirmed(completed(id, sale))))
+    }
+
     /// The completed transactions that bear a receipt number: one, unless the register was
     /// restored from a backup or cloned.
     pub fn by_receipt(

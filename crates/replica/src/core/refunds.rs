@@ -26,6 +26,8 @@ pub struct RefundCommand {
     pub register: RegisterId,
     /// Who pays out.
     pub operator: OperatorId,
+    /// Why the goods come back; may be empty.
+    pub reason: String,
     /// What is paid out, below zero.
     pub tenders: Vec<Tendered>,
     /// The command's own name, if it may be sent again.
@@ -61,6 +63,7 @@ impl Replica {
             business_date,
             shift,
             operator: command.operator,
+            reason: command.reason,
             idempotency_key: command.idempotency_key,
             wall_time: command.wall_time.unwrap_or(at.wall),
             tenders: &command.tenders,

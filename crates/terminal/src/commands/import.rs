@@ -25,12 +25,17 @@ const BATCH: usize = 5000;
 
 /// What came of an import.
 #[derive(Debug, Default)]
-struct Imported {
-    rows: u64,
-    added: u64,
-    changed: u64,
-    unchanged: u64,
-    faults: Vec<RowError>,
+pub(crate) struct Imported {
+    /// Rows read.
+    pub(crate) rows: u64,
+    /// Products that are new.
+    pub(crate) added: u64,
+    /// Products that changed.
+    pub(crate) changed: u64,
+    /// Products that were so already.
+    pub(crate) unchanged: u64,
+    /// Rows that could not be used.
+    pub(crate) faults: Vec<RowError>,
 }
 
 pub(super) fn run(
@@ -41,7 +46,7 @@ pub(super) fn run(
     let mut file = CsvFile::open(&context.path(path))?;
     let imported = context.with_whole_till(|context, till| {
         let mut progress = context.output.progress(file.bytes(), "Importing", Unit::Bytes);
-        let imported = import(till, &mut file, |bytes| progress.at(bytes));
+        let imported = import(till, &mut file, |bytes, _rows| progress.at(bytes));
         progress.finish();
         imported
     })?;
@@ -78,10 +83,12 @@ fn table(imported: &Imported) -> String {
     table.to_string()
 }
 
-fn import<S: Storage>(
+/// Reads a file into the price book; `progress` hears how many of its bytes are read,
+/// and how many rows.
+pub(crate) fn import<S: Storage>(
     till: &mut Till<S>,
     file: &mut CsvFile,
-    mut progress: impl FnMut(u64),
+    mut progress: impl FnMut(u64, u64),
 ) -> Result<Imported, TerminalError> {
     let columns = Columns::of(file)?;
     let settings = till.settings()?.clone();
@@ -112,7 +119,7 @@ fn import<S: Storage>(
             till.execute(Command::EditProducts(core::mem::take(&mut batch)))?;
         }
         if imported.rows.is_multiple_of(1024) {
-            progress(file.consumed());
+            progress(file.consumed(), imported.rows);
         }
     };
     if !batch.is_empty() {
@@ -295,7 +302,7 @@ mod tests {
     fn import_text(till: &mut TestTill, text: &[u8]) -> Imported {
         let source = Cursor::new(text.to_vec());
         let mut file = CsvFile::from_reader(Path::new("products.csv"), source, 0).unwrap();
-        import(till, &mut file, |_| {}).unwrap()
+        import(till, &mut file, |_, _| {}).unwrap()
     }
 
     #[test]

@@ -21,10 +21,14 @@ use serde_json::json;
 
 use super::Context;
 use crate::cli::{FIRST_TILL, Init, Prices};
+use crate::countries::Country;
 use crate::error::TerminalError;
 use crate::output::pairs;
-use crate::shell;
+use crate::shell::{self, SystemClock};
 use crate::till::Till;
+
+/// The register of a store's first till.
+const FIRST_REGISTER: &str = "R1";
 
 pub(super) fn run(context: &mut Context<'_>, typed: &Init) -> Result<(), TerminalError> {
     let (settings, register) = read(typed)?;
@@ -113,6 +117,40 @@ fn device_name(text: &str) -> Result<DeviceName, TerminalError> {
     DeviceName::new(text).map_err(|error| TerminalError::Usage(error.to_string()))
 }
 
+/// How a new store of a country sells, and its first register.
+pub(crate) fn settings_of(
+    name: &str,
+    country: &Country,
+) -> Result<(StoreSettings, RegisterId), TerminalError> {
+    read(&Init {
+        name: name.to_owned(),
+        currency: country.currency.to_owned(),
+        country: country.code.to_owned(),
+        time_zone: country.time_zone.to_owned(),
+        prices: if country.inclusive { Prices::Inclusive } else { Prices::Exclusive },
+        tax_rate: country.tax_rates(),
+        register: FIRST_REGISTER.to_owned(),
+        till_name: FIRST_TILL.to_owned(),
+    })
+}
+
+/// Founds a store of a country in a folder that holds none; says whether it bears this phrase, or
+/// that of a founding that was cut short.
+pub(crate) fn found_store(
+    folder: &Path,
+    clock: SystemClock,
+    name: &str,
+    country: &Country,
+    phrase: &RecoveryPhrase,
+) -> Result<(Till<FileStorage>, bool), TerminalError> {
+    let (settings, register) = settings_of(name, country)?;
+    let till = match Till::open_any(folder, clock)? {
+        Some(till) => till,
+        None => Till::make(folder, clock)?,
+    };
+    found(till, settings, register, device_name(FIRST_TILL)?, phrase)
+}
+
 /// Opens or makes a till in the folder, which must hold no store.
 fn prepare(context: &mut Context<'_>) -> Result<Till<FileStorage>, TerminalError> {
     match Till::open_any(&context.folder, context.clock)? {
@@ -131,7 +169,7 @@ fn prepare(context: &mut Context<'_>) -> Result<Till<FileStorage>, TerminalError
 }
 
 /// A founding was begun by this device and the power went before its settings were written.
-fn is_half_founded(till: &Till<FileStorage>) -> bool {
+pub(crate) fn is_half_founded(till: &Till<FileStorage>) -> bool {
     let replica = till.replica();
     replica.own_role() == Some(Role::Manager)
         && replica.books().settings().is_none()

@@ -19,6 +19,11 @@ mod verify;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 
+pub(crate) use import::{Imported, import};
+pub(crate) use init::{found_store, is_half_founded, settings_of};
+pub(crate) use pair::next_register;
+pub(crate) use run::{address, answer_request};
+
 use pos_core::business_date::BusinessDate;
 use pos_core::ids::{OperatorId, RegisterId};
 use pos_core::money::{Currency, Money};
@@ -61,7 +66,10 @@ pub(crate) fn dispatch(
     let folder = shell::store_folder(cli.store)?;
     let context =
         &mut Context { folder, clock, output, till: None, here: PathBuf::new(), answers: None };
-    work(context, cli.command)
+    match cli.command {
+        Some(command) => work(context, command),
+        None => Err(TerminalError::Usage("name a command: see `tillmesh --help`".to_owned())),
+    }
 }
 
 fn work(context: &mut Context<'_>, command: Command) -> Result<(), TerminalError> {
@@ -161,7 +169,8 @@ impl Context<'_> {
     }
 }
 
-fn in_words(alarm: &Alarm) -> String {
+/// An alarm in words.
+pub(crate) fn in_words(alarm: &Alarm) -> String {
     match alarm {
         Alarm::Damaged(damage) => {
             let (stream, first, last) = (damage.stream.name(), damage.first, damage.last);
@@ -194,6 +203,11 @@ fn in_words(alarm: &Alarm) -> String {
             format!("a change of a cart or customer was refused ({reason}), entry {entry}")
         }
     }
+}
+
+/// Enough of a device's key to tell it from the others of a store.
+pub(crate) fn short_key(device: pos_core::ids::DeviceId) -> String {
+    devices::short(device)
 }
 
 /// Faults as programs read them.

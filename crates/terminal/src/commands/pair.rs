@@ -11,6 +11,7 @@ use replica::core::{Command, DeviceName, Role};
 use replica::net::Visit;
 use replica::net::mesh::PairingNews;
 use replica::pairing::{Joined, Ticket, Window};
+use replica::storage::Storage;
 use replica::store::FileStorage;
 use serde_json::json;
 
@@ -95,7 +96,7 @@ fn hand_over(till: &mut Till<FileStorage>, device: DeviceId) {
 }
 
 /// The next register nobody has: R2 after R1.
-fn next_register(till: &Till<FileStorage>) -> Result<RegisterId, TerminalError> {
+pub(crate) fn next_register<S: Storage>(till: &Till<S>) -> Result<RegisterId, TerminalError> {
     let number = |register: &RegisterId| register.as_str().strip_prefix('R')?.parse::<u32>().ok();
     let registers = till.replica().books().registers();
     let last = registers.filter_map(|(register, _)| number(register)).max().unwrap_or(0);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -18,6 +19,7 @@ use crate::cli::{Cli, Command, Run};
 use crate::control::{Control, Request};
 use crate::error::TerminalError;
 use crate::output::Output;
+use crate::shell::SystemClock;
 use crate::till::{MeshSetup, Till};
 
 /// Longest wait before the loop looks whether it is to stop.
@@ -43,7 +45,7 @@ pub(super) fn run(context: &mut Context<'_>, typed: &Run) -> Result<(), Terminal
 }
 
 /// An address as it is typed.
-pub(super) fn address(text: &str) -> Result<SocketAddr, TerminalError> {
+pub(crate) fn address(text: &str) -> Result<SocketAddr, TerminalError> {
     text.parse().map_err(|_not_an_address| {
         TerminalError::Usage(format!("{text:?} is not an address: write it like 192.168.1.20:7878"))
     })
@@ -82,7 +84,7 @@ fn serve(
     })?;
     while !stop.load(Ordering::SeqCst) {
         while let Some(request) = control.next() {
-            carry_out(context, till, request);
+            carry_out(context, till, request, false);
         }
         till.wait(LONGEST_WAIT);
         tell_news(context, till)?;
@@ -91,8 +93,33 @@ fn serve(
     Ok(())
 }
 
-/// Carries out a command that was typed elsewhere.
-fn carry_out(context: &Context<'_>, till: &mut Till<FileStorage>, request: Request) {
+/// Carries out a command that was typed elsewhere, for a till that a person works at.
+pub(crate) fn answer_request(
+    folder: &Path,
+    clock: SystemClock,
+    till: &mut Till<FileStorage>,
+    request: Request,
+) {
+    let mut silent = Output::silent();
+    let context = Context {
+        folder: folder.to_owned(),
+        clock,
+        output: &mut silent,
+        till: None,
+        here: PathBuf::new(),
+        answers: None,
+    };
+    carry_out(&context, till, request, true);
+}
+
+/// Carries out a command that was typed elsewhere. Where a person works at the till, `at_window`,
+/// nothing is done that would make it wait for somebody.
+fn carry_out(
+    context: &Context<'_>,
+    till: &mut Till<FileStorage>,
+    request: Request,
+    at_window: bool,
+) {
     let typed = std::iter::once("tillmesh".to_owned()).chain(request.arguments.iter().cloned());
     let code = match Cli::try_parse_from(typed) {
         Err(error) => {
@@ -105,7 +132,13 @@ fn carry_out(context: &Context<'_>, till: &mut Till<FileStorage>, request: Reque
         Ok(cli) => match request.listener() {
             Ok(listener) => {
                 let mut output = Output::heard_by(&cli, listener);
-                let result = answer(context, till, &request, cli.command, &mut output);
+                let result = match cli.command {
+                    Some(Command::Pair(_)) if at_window => Err(TerminalError::Usage(
+                        "this till's window is open: let the new device in there".to_owned(),
+                    )),
+                    Some(command) => answer(context, till, &request, command, &mut output),
+                    None => Err(TerminalError::Usage("this till runs already".to_owned())),
+                };
                 crate::exit_code(&mut output, result)
             }
             Err(_gone) => 1,

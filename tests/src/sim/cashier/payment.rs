@@ -158,6 +158,7 @@ impl Cashier {
             lines,
             register: self.register.clone(),
             operator: self.operator.clone(),
+            reason: String::new(),
             tenders,
             idempotency_key: Some(key.clone()),
             wall_time: None,

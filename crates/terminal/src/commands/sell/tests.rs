@@ -9,7 +9,7 @@ use crate::till::tests::{TestTill, add_product, memory_till, memory_till_of, res
 fn typed(arguments: &str) -> Sell {
     let line = format!("tillmesh sell {arguments}");
     match crate::cli::Cli::try_parse_from(line.split_whitespace()).unwrap().command {
-        crate::cli::Command::Sell(sell) => sell,
+        Some(crate::cli::Command::Sell(sell)) => sell,
         other => panic!("{other:?}"),
     }
 }
