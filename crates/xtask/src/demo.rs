@@ -9,7 +9,7 @@ mod tills;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -67,7 +67,7 @@ pub(crate) struct Demo {
     /// No hub: the stores sell and agree the same
     #[arg(long)]
     no_hub: bool,
-    /// No window
+    /// Opens no window in the end
     #[arg(long)]
     headless: bool,
     /// Prints one JSON object at the end instead of tables
@@ -147,6 +147,9 @@ fn play(tree: &Tree, demo: &Demo) -> Result<bool, String> {
     } else {
         let hub = hub.as_ref().map(Hub::folder);
         show::result(&program, &tills, hub, &outcome, met);
+        if !demo.headless {
+            open_window(&program, &tills)?;
+        }
     }
     Ok(sound)
 }
@@ -191,6 +194,16 @@ fn open_store(
     wait_until_met(demo, &store)?;
     all.append(&mut store);
     Ok(())
+}
+
+/// Opens the window of the first till where there is a display, and waits until it is closed.
+fn open_window(program: &Path, tills: &[Till]) -> Result<(), String> {
+    let display =
+        ["WAYLAND_DISPLAY", "DISPLAY"].iter().any(|name| std::env::var_os(name).is_some());
+    let Some(till) = tills.first().filter(|_| display) else { return Ok(()) };
+    println!("\nThis is the window of {}. Close it to end the demo.", till.name());
+    let status = Command::new(program).arg("--store").arg(till.folder()).status();
+    status.map(drop).map_err(|error| format!("{}: {error}", program.display()))
 }
 
 /// A hub that every store has let in, and that runs.

@@ -46,11 +46,13 @@ enum Task {
     /// parts may not touch (clock, disk, network, randomness, floats), file lengths, links in the
     /// docs, licences. A broken rule is printed as `file:line: what; what to do instead`.
     Lint,
-    /// A real shop's December on three tills that share a store, one killed, one cut off.
+    /// A real shop's December in three stores of three tills and at a hub; one till is killed, one cut off.
     ///
-    /// Builds the till, lets three find each other, replays the sample spread over them with a live count,
-    /// kills one with SIGKILL, cuts one off for a while, and accounts for every penny on each: nothing
-    /// acknowledged may be lost, doubled or renumbered.
+    /// Builds till and hub, founds the stores, lets tills and hub in, replays the sample with a live count (each
+    /// store has its countries, each till its customers), kills a till with SIGKILL, cuts one off for a while, and
+    /// accounts for every penny on each: nothing acknowledged may be lost, doubled or renumbered, and what the
+    /// hub answers over HTTP must be the sum of the tills. Where there is a display it then opens the
+    /// window of the first till, unless `--headless` or `--json` is given.
     Demo(demo::Demo),
     /// Whole stores with everything that can go wrong, from seeds.
     ///

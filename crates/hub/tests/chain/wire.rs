@@ -107,7 +107,9 @@ impl State {
 }
 
 /// A server that answers each request with whatever `answer` says of its path and first byte wanted.
-pub(crate) fn fake(answer: impl Fn(&str, Option<u64>) -> Vec<u8> + Send + Sync + 'static) -> SocketAddr {
+pub(crate) fn fake(
+    answer: impl Fn(&str, Option<u64>) -> Vec<u8> + Send + Sync + 'static,
+) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {

@@ -257,3 +257,31 @@ fn decimal(value: &Value) -> Result<Decimal, String> {
 fn escaped(sku: &str) -> String {
     sku.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn merged(sku: &str, on_hand: &str) -> Merged {
+        let mut merged = Merged::default();
+        merged.add(&json!(sku), decimal(&json!(on_hand)).unwrap());
+        merged
+    }
+
+    #[test]
+    fn one_thousandth_of_a_unit_is_a_difference() {
+        let tills = merged("85123A", "-3");
+        let heard = |hub| Heard { hub, tills: tills.clone(), caught_up: Duration::ZERO };
+        assert!(heard(tills.clone()).agrees());
+        assert!(!heard(merged("85123A", "-3.001")).agrees());
+        assert!(!heard(merged("85123B", "-3")).agrees());
+    }
+
+    #[test]
+    fn the_report_asked_for_holds_a_year_and_a_sku_is_no_part_of_the_question() {
+        assert_eq!(before("2011-12-09").unwrap(), "2010-12-01");
+        assert!(before("today").is_err());
+        assert_eq!(escaped("A&b"), "%41%26%62");
+        assert!(decimal(&json!("three")).is_err());
+    }
+}
