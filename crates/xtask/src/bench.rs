@@ -2,6 +2,7 @@
 
 mod mesh;
 mod sale;
+mod ui;
 
 use std::process::ExitCode;
 
@@ -25,12 +26,18 @@ pub(crate) enum Bench {
     /// star and as a mesh, all tills in one process on loopback, in turns, with the disk's own flush
     /// between the changes. Progress is told on stderr. Leave the machine alone meanwhile.
     Mesh(mesh::Mesh),
+    /// The screen: scan to line, search as you type, frames, starts, over 300,000 products.
+    ///
+    /// Drives the window's surface and a real counter on a real disk, without a display: everything
+    /// but the graphics card. About two minutes after the build.
+    Ui(ui::Ui),
 }
 
 pub(crate) fn run(tree: &Tree, bench: &Bench) -> ExitCode {
     let table = match bench {
         Bench::Sale(sale) => sale::measure(tree, sale),
         Bench::Mesh(mesh) => mesh::measure(tree, mesh),
+        Bench::Ui(ui) => ui::measure(tree, ui),
     };
     match table {
         Ok(table) => {

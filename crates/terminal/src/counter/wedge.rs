@@ -28,8 +28,8 @@ pub struct Pace {
 
 impl Pace {
     /// Scanners send a key every 2 to 20 ms; the fastest typists need 60 ms, and 30 ms for a few keys
-    /// that their fingers roll over.
-    pub const USUAL: Self = Self { gap_us: 50_000, mean_us: 25_000, shortest: 4, longest: 256 };
+    /// that their fingers roll over. Held no longer than that, typing feels as it did.
+    pub const USUAL: Self = Self { gap_us: 30_000, mean_us: 25_000, shortest: 4, longest: 256 };
 }
 
 impl Default for Pace {
@@ -298,9 +298,9 @@ mod tests {
         let mut wedge = Wedge::default();
         let at = Arrival { after_us: 990, before_us: 1000 };
         assert_eq!(wedge.stroke(at, Stroke::Character('a'), 'a'), []);
-        assert_eq!(wedge.due_us(), Some(51_000));
-        assert_eq!(wedge.wait(51_000), []);
-        assert_eq!(wedge.wait(51_001), [Heard::Typed('a')]);
+        assert_eq!(wedge.due_us(), Some(31_000));
+        assert_eq!(wedge.wait(31_000), []);
+        assert_eq!(wedge.wait(31_001), [Heard::Typed('a')]);
         assert_eq!(wedge.due_us(), None);
     }
 

@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use eframe::egui::{self, Context, Event, Key, RawInput, Ui};
+use eframe::egui::{Context, Event, Key, RawInput, Ui};
 
 use super::screens::{desk, first_start, notices};
 use super::state::{Intents, ViewState};
@@ -123,9 +123,4 @@ fn types(key: Key) -> bool {
         Key::Paste,
     ];
     !function && !other.contains(&key)
-}
-
-/// Draws a frame without a window: for measurements.
-pub fn frame_of(ctx: &Context, input: RawInput, draw: impl FnMut(&mut Ui)) -> egui::FullOutput {
-    ctx.run_ui(input, draw)
 }
