@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use pos_core::ids::{DeviceId, StoreId};
+use replica::core::Alarm;
 use replica::net::NetLimits;
 use replica::net::mesh::{Mesh, MeshConfig, MeshError, News};
 
@@ -241,7 +242,7 @@ impl AtWork {
             }
         }
         for alarm in self.member.node().take_alarms() {
-            self.links.remark(self.store, format!("{alarm:?}"));
+            self.links.remark(self.store, in_words(&alarm));
         }
         if let Some(reason) = self.member.replica().stopped() {
             self.links.remark(self.store, format!("nothing more is taken in: {reason}"));
@@ -306,4 +307,34 @@ pub fn wait(member: &mut Member, mesh: Option<&mut Mesh>, longest: Duration) {
         member.node().rebuild_step(clock.moment());
     }
     member.node().tick(clock.moment());
+}
+
+fn in_words(alarm: &Alarm) -> String {
+    match alarm {
+        Alarm::Damaged(damage) => format!(
+            "{} entries {} to {} are damaged here ({}): what other devices have of them is fetched again",
+            damage.stream.name(),
+            damage.first,
+            damage.last,
+            damage.reason
+        ),
+        Alarm::Torn(torn) => format!(
+            "an unfinished write was cut from the {} journal: it is fetched again",
+            torn.stream.name()
+        ),
+        Alarm::Unreadable { stream, ordinal, reason } => {
+            format!("{} entry {ordinal} cannot be read here ({reason})", stream.name())
+        }
+        Alarm::WritingStopped(reason) => {
+            format!(
+                "writing has stopped ({reason}): nothing more comes in until the hub is restarted"
+            )
+        }
+        Alarm::IndexRebuilding(reason) => {
+            format!("the index is made again from the journal ({reason}); nothing is lost")
+        }
+        Alarm::ChangeRefused { entry, reason } => {
+            format!("a change in entry {entry} does not count ({reason})")
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measurements, each beside the machine's own floor in the same run.
 
+mod hub;
 mod mesh;
 mod sale;
 
@@ -25,12 +26,19 @@ pub(crate) enum Bench {
     /// star and as a mesh, all tills in one process on loopback, in turns, with the disk's own flush
     /// between the changes. Progress is told on stderr. Leave the machine alone meanwhile.
     Mesh(mesh::Mesh),
+    /// The hub: entries fetched from a till and taken from its folder, start-up, and what head office
+    /// waits for.
+    ///
+    /// Replays a file of invoices on a fresh till first. Everything runs on this machine, the till on
+    /// the same disk and cores. Progress is told on stderr.
+    Hub(hub::Hub),
 }
 
 pub(crate) fn run(tree: &Tree, bench: &Bench) -> ExitCode {
     let table = match bench {
         Bench::Sale(sale) => sale::measure(tree, sale),
         Bench::Mesh(mesh) => mesh::measure(tree, mesh),
+        Bench::Hub(hub) => hub::measure(tree, hub),
     };
     match table {
         Ok(table) => {

@@ -8,7 +8,6 @@ use maud::{Markup, html};
 use pos_core::business_date::{BusinessDate, WallTime};
 use pos_core::ids::StoreId;
 use pos_core::money::{Currency, Money, MoneyError};
-use pos_core::product::Sku;
 use serde::Deserialize;
 
 use super::App;
@@ -16,13 +15,12 @@ use super::access::Access;
 use super::devices::{lag_seconds, role};
 use super::model::decimal;
 use super::problem::Problem;
-use super::products::total;
 use super::query;
 use super::reports::totals;
 use crate::limits;
 use crate::peer::Link;
 use crate::rows::{DayRow, StoreRow};
-use crate::store::{Day, MergedProduct, Page, Stores};
+use crate::store::{Day, Stores};
 use crate::tokens::Scope;
 
 /// Which day.
@@ -195,36 +193,18 @@ fn hours(store: &StoreRow, day: &Day) -> Markup {
 
 /// The products there is least of: below zero first.
 fn stock(app: &App, stores: &Stores) -> Result<Markup, Problem> {
-    let mut scarce: Vec<(i64, Sku, MergedProduct)> = Vec::new();
-    let mut products = 0_u64;
-    let mut after = None;
-    loop {
-        let page = Page { after: after.take(), limit: limits::PAGE_ROWS_MAX };
-        let some = app.rows.products(stores, &page)?;
-        let is_last = some.len() < page.limit;
-        after = some.last().map(|product| product.sku.clone());
-        for product in some.into_iter().filter(|product| !product.stock.is_empty()) {
-            products = products.saturating_add(1);
-            let entry = (total(&product).thousandths(), product.sku.clone());
-            scarce.push((entry.0, entry.1, product));
-        }
-        scarce.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
-        scarce.truncate(limits::TODAY_ROWS);
-        if is_last {
-            break;
-        }
-    }
+    let (products, scarce) = app.rows.scarcest(stores, limits::TODAY_ROWS)?;
     Ok(html! {
         h2 { "Stock" }
         @if products == 0 { p { "No product has moved." } } @else {
             div.scroll { table {
                 caption { (products) " products have moved. These are the ones there is least of, all stores together." }
                 tr { th { "SKU" } th { "Product" } th.number { "On hand" } }
-                @for (thousandths, sku, product) in &scarce {
+                @for product in &scarce {
                     tr {
-                        td { (sku) }
+                        td { (product.sku) }
                         td { @if let Some(offer) = product.offers.values().next() { (offer.name) } }
-                        td.number.bad[*thousandths < 0] { (decimal(total(product))) }
+                        td.number.bad[product.on_hand().is_negative()] { (decimal(product.on_hand())) }
                     }
                 }
             } }
