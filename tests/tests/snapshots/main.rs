@@ -104,7 +104,8 @@ fn duckdb_and_pandas_agree_with_the_hub_to_the_penny_and_the_unit() {
     let december = "748957.02";
     assert_eq!(format!("{:.2}", expected.totals.value()), december);
     let tables = &taken.manifest.manifest().tables;
-    let told = |table: &str, column| tables[table].sums.money_of("GBP", column).unwrap().to_string();
+    let told =
+        |table: &str, column| tables[table].sums.money_of("GBP", column).unwrap().to_string();
     assert_eq!(said["documented"], december, "the lines of the documentation");
     for reader in ["duckdb", "pandas"] {
         let found = &said[reader];
@@ -129,8 +130,7 @@ fn duckdb_and_pandas_agree_with_the_hub_to_the_penny_and_the_unit() {
         for (day, totals) in &expected.days {
             let date = day.parse().unwrap();
             let reported = rows.days(&Stores::All, date, date).unwrap();
-            let value: Decimal =
-                reported.iter().map(|row| row.sales_value.to_decimal()).sum();
+            let value: Decimal = reported.iter().map(|row| row.sales_value.to_decimal()).sum();
             assert_eq!(totals.value(), value, "{day}");
             assert_eq!(days[day], format!("{value:.2}"), "{reader}: {day}");
         }

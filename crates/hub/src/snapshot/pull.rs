@@ -19,6 +19,7 @@ use super::folder::{Folder, FolderError, Writing, at, read_at_most, sync_folder}
 use super::http::{Answer, Client, HttpError};
 use super::manifest::{FileEntry, ManifestError, SignedManifest};
 use super::path::{FileName, Hash};
+use super::serve::tag;
 use super::verify::{Finding, check_file};
 use crate::limits;
 
@@ -154,8 +155,14 @@ fn once(
 ) -> Result<Pulled, PullError> {
     let folder = writing.folder();
     let here = folder.manifest().ok();
-    let bytes = client.manifest()?;
-    let manifest = SignedManifest::decode(&bytes)?;
+    let held = here.as_ref().map(SignedManifest::encode).transpose()?;
+    let (manifest, bytes) = match client.manifest(held.as_deref().map(tag).as_deref())? {
+        Some(bytes) => (SignedManifest::decode(&bytes)?, bytes),
+        None => match (here.clone(), held) {
+            (Some(here), Some(held)) => (here, held),
+            _ => return Err(HttpError::NotKnown.into()),
+        },
+    };
     let pin = read_pin(folder.root())?;
     let known = what.signer.or(pin).or_else(|| here.as_ref().map(SignedManifest::signer));
     if let Some(expected) = known.filter(|&expected| expected != manifest.signer()) {
@@ -171,6 +178,7 @@ fn once(
     let mut kept = 0;
     for entry in &manifest.manifest().files {
         if folder.intact(entry)?.is_some() {
+            writing.forget(&entry.blake3)?;
             kept += 1;
             continue;
         }

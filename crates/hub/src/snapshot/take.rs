@@ -94,6 +94,7 @@ pub fn take(
     let (mut files, mut written, mut written_bytes) = (Vec::new(), 0, 0);
     tables::each_file::<TakeError>(cut, money_places, &mut |file| {
         if let Some(entry) = unchanged(writing.folder(), &known, &file)? {
+            writing.forget(&entry.blake3)?;
             files.push(entry);
             return Ok(());
         }
