@@ -36,7 +36,7 @@ pub(super) fn page(app: &App, access: &Access, asked: &Asked) -> Result<Markup, 
     access.to(Scope::Stock)?;
     access.to(Scope::Devices)?;
     let stores = access.to(Scope::Reports)?;
-    let known = app.rows.stores(&stores)?;
+    let known = told_apart(app.rows.stores(&stores)?);
     let newest = app.rows.last_day(&stores)?;
     let date = match &asked.date {
         Some(text) => Some(query::date("date", text)?),
@@ -167,7 +167,7 @@ fn hours(store: &StoreRow, day: &Day) -> Markup {
     html! {
         h2 { (name(store)) ", by the hour" }
         figure.hours {
-            svg viewBox={ "0 0 " (width) " " (TALLEST + 24) } role="img"
+            svg preserveAspectRatio="xMinYMid meet" viewBox={ "0 0 " (width) " " (TALLEST + 24) } role="img"
                 aria-label={ "Sales less returns of " (name(store)) " in each hour; the table below has the figures" } {
                 @for hour in first..=last {
                     rect x=(place(hour) + 4) y=(TALLEST - height(hour)) width=(BAR - 8)
@@ -271,6 +271,23 @@ fn name(store: &StoreRow) -> String {
 
 fn name_of(known: &[StoreRow], store: StoreId) -> String {
     known.iter().find(|row| row.store == store).map_or_else(|| store.to_string(), name)
+}
+
+/// Stores of one name get a piece of their id behind it.
+fn told_apart(mut known: Vec<StoreRow>) -> Vec<StoreRow> {
+    let mut names = BTreeMap::<String, usize>::new();
+    for store in &known {
+        *names.entry(name(store)).or_default() += 1;
+    }
+    for store in &mut known {
+        let id: String = store.store.to_string().chars().take(4).collect();
+        if let Some(facts) = &mut store.settings
+            && names.get(&facts.name).is_some_and(|&times| times > 1)
+        {
+            facts.name = format!("{} ({id})", facts.name);
+        }
+    }
+    known
 }
 
 /// How long ago, in the largest unit that says enough.
