@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -163,7 +164,9 @@ fn money_has_as_many_places_as_the_finest_currency() {
         let numbered = (1..).zip(currencies);
         let mut shops: Vec<Shop> =
             numbered.map(|(number, currency)| Shop::new(number, currency)).collect();
-        shops.iter_mut().for_each(|shop| shop.sell("2010-12-01", 2));
+        for shop in &mut shops {
+            shop.sell("2010-12-01", 2);
+        }
         let (folder, manifest) = taken(&cut(&shops));
         assert_eq!(findings(folder.path()), [""; 0]);
         let tables = &manifest.manifest().tables;
@@ -300,7 +303,7 @@ fn the_documented_tables_are_those_that_are_written() {
                 let none = if column.optional { " or none" } else { "" };
                 let summed = if column.summed { "; summed in the manifest" } else { "" };
                 let (name, kind, meaning) = (column.name, column.kind.name(), column.meaning);
-                text += &format!("\n| `{name}` | {kind}{none} | {meaning}{summed} |");
+                write!(text, "\n| `{name}` | {kind}{none} | {meaning}{summed} |").unwrap();
             }
             text
         })

@@ -56,7 +56,7 @@ fn assert_whole(folder: &Path) {
         .unwrap()
         .findings
         .iter()
-        .map(|f| f.to_string())
+        .map(ToString::to_string)
         .collect();
     assert_eq!(found, [""; 0]);
 }
@@ -252,7 +252,7 @@ fn what_a_hostile_server_sends_is_refused() {
         assert!(!office.join("sales").exists());
         let beside: Vec<_> =
             fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().path()).collect();
-        assert_eq!(beside, [office.clone()]);
+        assert!(beside.iter().eq([&office]), "{beside:?}");
         refused
     };
     // Bytes that were not signed, of the right length, and fewer, and none.
@@ -293,7 +293,23 @@ fn what_a_hostile_server_sends_is_refused() {
     let elsewhere =
         fake(|_, _| answer("302 Found", "Location: http://127.0.0.1:1/secret\r\n", b""));
     assert!(refused(elsewhere).to_string().contains("redirect"));
-    // No manifest, half of one, one that was changed.
+    // And the very same server with the right files gives them.
+    let root = made.path().to_owned();
+    let names = manifest.manifest().clone();
+    let honest = hostile(bytes, move |hash, _| {
+        let file = names.file(&hash.parse().unwrap()).unwrap();
+        answer("200 OK", "", &fs::read(file.path.below(&root)).unwrap())
+    });
+    pull(&from(honest), &office).unwrap();
+    assert_whole(&office);
+}
+
+#[test]
+fn a_manifest_that_is_none_or_was_changed_is_refused() {
+    let made = tempfile::tempdir().unwrap();
+    let (_, bytes) = offered(made.path(), &key(), &shops());
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |address| pull(&from(address), folder.path()).unwrap_err();
     for bad in [b"".to_vec(), b"hello".to_vec(), bytes[..bytes.len() / 2].to_vec()] {
         let server = hostile(bad, |_, _| Vec::new());
         assert!(matches!(refused(server), PullError::Manifest(_)));
@@ -310,15 +326,7 @@ fn what_a_hostile_server_sends_is_refused() {
         let server = hostile(changed.into_bytes(), |_, _| Vec::new());
         assert!(matches!(refused(server), PullError::Manifest(_)));
     }
-    // And the very same server with the right files gives them.
-    let root = made.path().to_owned();
-    let names = manifest.manifest().clone();
-    let honest = hostile(bytes, move |hash, _| {
-        let file = names.file(&hash.parse().unwrap()).unwrap();
-        answer("200 OK", "", &fs::read(file.path.below(&root)).unwrap())
-    });
-    pull(&from(honest), &office).unwrap();
-    assert_whole(&office);
+    assert!(!folder.path().join("manifest.json").exists());
 }
 
 #[test]

@@ -215,24 +215,20 @@ fn fetch(
     let mut went_on = length(&half)? > 0;
     loop {
         fill(transfer, &half, entry, counted)?;
-        match whole(&half, entry)? {
-            Some(bytes) => {
-                check_file(entry, money_places, bytes).map_err(PullError::Contradiction)?;
-                fs::rename(&half, &place).map_err(at(&place))?;
-                if let Some(folder) = place.parent() {
-                    sync_folder(folder)?;
-                }
-                return Ok(false);
+        if let Some(bytes) = whole(&half, entry)? {
+            check_file(entry, money_places, bytes).map_err(PullError::Contradiction)?;
+            fs::rename(&half, &place).map_err(at(&place))?;
+            if let Some(folder) = place.parent() {
+                sync_folder(folder)?;
             }
-            // What was gone on with may have been another file's beginning, or torn by a power cut.
-            None => {
-                fs::remove_file(&half).map_err(at(&half))?;
-                if !went_on {
-                    return Err(PullError::WrongBytes { name: entry.path.clone() });
-                }
-                went_on = false;
-            }
+            return Ok(false);
         }
+        // What was gone on with may have been another file's beginning, or torn by a power cut.
+        fs::remove_file(&half).map_err(at(&half))?;
+        if !went_on {
+            return Err(PullError::WrongBytes { name: entry.path.clone() });
+        }
+        went_on = false;
     }
 }
 
