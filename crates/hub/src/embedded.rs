@@ -92,7 +92,7 @@ impl HubStore for Embedded {
             let held = stores.iter().filter(|store| of.allow(**store)).filter_map(|store| {
                 Some(i128::from(rows.stores.get(store)?.stock.get(sku)?.on_hand.thousandths()))
             });
-            let Some(sum) = held.reduce(|one, other| one.saturating_add(other)) else { continue };
+            let Some(sum) = held.reduce(i128::saturating_add) else { continue };
             moved = moved.saturating_add(1);
             least.insert((sum, sku));
             if least.len() > limit {
@@ -115,7 +115,7 @@ impl HubStore for Embedded {
             let days = rows.totals.iter().filter(|(date, _)| (from..=to).contains(*date));
             days.map(|(_, row)| row.clone()).collect()
         };
-        let mut found: Vec<DayRow> = rows.seen(of).flat_map(|rows| in_range(rows)).collect();
+        let mut found: Vec<DayRow> = rows.seen(of).flat_map(in_range).collect();
         found.sort_by_key(|row| (row.business_date, row.store));
         Ok(found)
     }

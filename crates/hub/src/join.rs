@@ -167,9 +167,8 @@ fn fetch(
     show: &mut dyn FnMut(&str),
 ) -> Result<(), JoinError> {
     show("The hub is in. The store is fetched from the manager's till now.");
-    let configured = word.addresses.clone();
     let trusted = std::iter::once(word.manager).collect();
-    let mut mesh = peer::start_mesh(member, setup, configured, trusted)?;
+    let mut mesh = peer::start_mesh(member, setup, &word.addresses, &trusted)?;
     let mut heard = (member.clock().millis(), 0);
     let result = loop {
         peer::wait(member, Some(&mut mesh), LOOK);

@@ -215,7 +215,7 @@ impl AtWork {
         configured.extend(word.iter().flat_map(|word| &word.addresses));
         // Once the roster is here it alone says who may be spoken to.
         let trusted = word.iter().filter(|_| !is_member).map(|word| word.manager).collect();
-        self.mesh = Some(start_mesh(&mut self.member, &self.setup, configured, trusted)?);
+        self.mesh = Some(start_mesh(&mut self.member, &self.setup, &configured, &trusted)?);
         Ok(())
     }
 
@@ -262,14 +262,14 @@ impl AtWork {
 pub fn start_mesh(
     member: &mut Member,
     setup: &PeerSetup,
-    configured: Vec<SocketAddr>,
-    trusted: BTreeSet<DeviceId>,
+    configured: &[SocketAddr],
+    trusted: &BTreeSet<DeviceId>,
 ) -> Result<Mesh, MeshError> {
     let at = member.clock().moment();
     let config = |port: u16| MeshConfig {
         key: member.identity().key.clone(),
         bind: SocketAddr::new(setup.listen, port),
-        configured: configured.clone(),
+        configured: configured.to_vec(),
         discover: setup.discover,
         loopback: setup.loopback,
         learn: true,

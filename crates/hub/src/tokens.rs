@@ -20,6 +20,7 @@ use ring::hmac;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::hexadecimal;
 use crate::limits;
 use crate::store::Stores;
 
@@ -248,7 +249,7 @@ impl Issuer {
             sub: subject.to_owned(),
             iat: now.as_millis().div_euclid(1000),
             exp: until.div_euclid(1000),
-            jti: id.iter().map(|byte| format!("{byte:02x}")).collect(),
+            jti: hexadecimal::text(&id),
             scope: names.join(" "),
             stores,
         };
@@ -290,7 +291,7 @@ impl Issuer {
 fn make_secret(path: &Path) -> Result<(), SecretError> {
     let failed = |error| SecretError::File { path: path.to_owned(), error };
     let secret: [u8; limits::TOKEN_SECRET_BYTES] = crate::shell::random()?;
-    let text: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = hexadecimal::text(&secret);
     let draft =
         path.with_extension(format!("{:016x}", u64::from_be_bytes(crate::shell::random()?)));
     let mut file =

@@ -121,11 +121,11 @@ fn by_store(known: &[StoreRow], rows: &[DayRow]) -> Markup {
     }
 }
 
+/// The store's currency, and amounts by hour.
+type Hours = (Currency, BTreeMap<i8, Money>);
+
 /// What one store's receipts came to in each hour of its own clock.
-fn by_hour(
-    store: &StoreRow,
-    day: &Day,
-) -> Result<Option<(Currency, BTreeMap<i8, Money>)>, MoneyError> {
+fn by_hour(store: &StoreRow, day: &Day) -> Result<Option<Hours>, MoneyError> {
     let Some(facts) = &store.settings else { return Ok(None) };
     let zone = TimeZone::get(facts.time_zone.as_str()).unwrap_or(TimeZone::UTC);
     let mut hours = BTreeMap::<i8, Money>::new();
