@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use hub::rows::SaleDocument;
 use hub::snapshot::manifest::{ManifestError, SignedManifest, SnapshotKey};
 use hub::snapshot::schema::{Division, TABLES};
 use hub::snapshot::take::{TakeError, take};
@@ -191,6 +193,26 @@ fn nothing_is_signed_that_the_books_contradict() {
     totals.sales_value = totals.sales_value.checked_add(penny).unwrap();
     let refused = take(&cut(&shops), &key(), folder.path(), false).unwrap_err();
     assert!(matches!(refused, TakeError::Disagree { what: "sales", .. }), "{refused}");
+    // A line, and a payment, that do not come to what their sale says.
+    let change = |shops: &mut [Shop], by: fn(&mut SaleDocument, Money)| {
+        let day = Arc::make_mut(shops[1].cut.days.values_mut().next().unwrap());
+        by(Arc::make_mut(day.sales.values_mut().next().unwrap()), penny);
+    };
+    let wrong: [fn(&mut SaleDocument, Money); 2] = [
+        |sale, penny| {
+            sale.items[0].gross = sale.items[0].gross.checked_add(penny).unwrap();
+        },
+        |sale, penny| {
+            sale.payments[0].change = sale.payments[0].change.checked_add(penny).unwrap();
+        },
+    ];
+    for by in wrong {
+        let mut shops = chain::shops();
+        change(&mut shops, by);
+        let refused = take(&cut(&shops), &key(), folder.path(), false).unwrap_err();
+        let what = "lines and payments";
+        assert!(matches!(refused, TakeError::Disagree { what: found, .. } if found == what));
+    }
     assert_eq!(contents(folder.path()), before);
 }
 
