@@ -183,12 +183,15 @@ fn two_hubs_that_saw_half_of_the_stores_agree_after_they_exchange_entries() {
 #[test]
 fn a_hub_gets_from_another_hub_what_its_store_s_till_does_not_give_it_any_more() {
     let mut till = Member::found().unwrap();
+    let products = till.till().folder().join("products.csv");
+    std::fs::write(products, "sku,name,price\nMUG,Mug,2.50\n").unwrap();
+    till.ask(["import", "products", "products.csv"]).unwrap();
     till.start(&["--no-discovery"]).unwrap();
     let (mut first, mut second) = (Hub::new().unwrap(), Hub::new().unwrap());
     first.join(till.till(), "shop").unwrap();
     second.join(till.till(), "shop").unwrap();
     first.serve(&[]).unwrap();
-    till.ask(["sell", "POST@1.00"]).unwrap();
+    till.ask(["sell", "MUG"]).unwrap();
     let sales = |hub: &Hub| -> Result<Value, _> {
         Ok(hub.get("/api/v1/reports/sales/daily")?["totals"][0]["sales"].clone())
     };

@@ -113,13 +113,17 @@ fn join(hub: &HubFolder, typed: &Join) -> Result<(), HubError> {
     let setup = peer_setup(&typed.network);
     let fetched = join::join(hub, &setup, Clock::start(), asked, &lines, &mut show)?;
     if typed.json {
-        let store = fetched.store.to_string();
-        let (name, entries) = (&fetched.name, fetched.entries);
-        let line =
-            serde_json::json!({"joined": {"store": store, "name": name, "entries": entries}});
+        let line = serde_json::json!({"joined": {
+            "store": fetched.store.to_string(),
+            "name": fetched.name,
+            "entries": fetched.entries,
+            "fetched_ms": fetched.fetched_ms,
+        }});
         println!("{line}");
     } else {
-        println!("The hub is part of {}. Start it with `tillmesh-hub serve`.", fetched.name);
+        if !fetched.name.is_empty() {
+            println!("The hub is part of {}. Start it with `tillmesh-hub serve`.", fetched.name);
+        }
         println!("The store's id is {}.", fetched.store);
     }
     Ok(())

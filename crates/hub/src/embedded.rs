@@ -83,6 +83,26 @@ impl HubStore for Embedded {
         Ok(rows.products.get(sku).and_then(|stores| rows.merged(of, sku, stores)))
     }
 
+    fn scarcest(&self, of: &Stores, limit: usize) -> Result<(u64, Vec<MergedProduct>), StoreError> {
+        let rows = self.read();
+        let mut moved = 0_u64;
+        // The largest of those that are kept is at the end, and goes first.
+        let mut least: BTreeSet<(i128, &Sku)> = BTreeSet::new();
+        for (sku, stores) in &rows.products {
+            let held = stores.iter().filter(|store| of.allow(**store)).filter_map(|store| {
+                Some(i128::from(rows.stores.get(store)?.stock.get(sku)?.on_hand.thousandths()))
+            });
+            let Some(sum) = held.reduce(i128::saturating_add) else { continue };
+            moved = moved.saturating_add(1);
+            least.insert((sum, sku));
+            if least.len() > limit {
+                least.pop_last();
+            }
+        }
+        let known = |sku: &Sku| rows.merged(of, sku, rows.products.get(sku)?);
+        Ok((moved, least.iter().filter_map(|(_, sku)| known(sku)).collect()))
+    }
+
     fn days(
         &self,
         of: &Stores,
@@ -95,7 +115,7 @@ impl HubStore for Embedded {
             let days = rows.totals.iter().filter(|(date, _)| (from..=to).contains(*date));
             days.map(|(_, row)| row.clone()).collect()
         };
-        let mut found: Vec<DayRow> = rows.seen(of).flat_map(|rows| in_range(rows)).collect();
+        let mut found: Vec<DayRow> = rows.seen(of).flat_map(in_range).collect();
         found.sort_by_key(|row| (row.business_date, row.store));
         Ok(found)
     }

@@ -14,6 +14,7 @@ use replica::pairing::{
     Answer, DoorIo, JoinRequest, Method, PairingEvent, Refusal, Ticket, Words, knock,
 };
 use replica::storage::StorageError;
+use replica::store::OpenError;
 use replica::sync::ConnId;
 use thiserror::Error;
 
@@ -78,10 +79,12 @@ pub struct Asked {
 pub struct Fetched {
     /// The store.
     pub store: StoreId,
-    /// Its name.
+    /// Its name; empty where a hub that serves fetches it.
     pub name: String,
     /// Entries that are here.
     pub entries: u64,
+    /// Milliseconds it took to fetch them: verified, folded and on the disk.
+    pub fetched_ms: u64,
 }
 
 /// Comes into a store and fetches it. `answers` are the lines a person types, `show` is what that
@@ -108,12 +111,22 @@ pub fn join(
         drop(fs::remove_dir_all(&making));
     }
     let (store, word) = made?;
-    let mut member = hub.member(store, clock)?;
+    let mut member = match hub.member(store, clock) {
+        Ok(member) => member,
+        // It saw the folder first.
+        Err(FolderError::Member { error: MemberError::Open(OpenError::InUse { .. }), .. }) => {
+            show("The hub is in. The hub that serves here fetches the store now.");
+            return Ok(Fetched { store, name: String::new(), entries: 0, fetched_ms: 0 });
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let begun = clock.millis();
     fetch(&mut member, setup, &word, show)?;
+    let fetched_ms = clock.millis().saturating_sub(begun);
     let entries = member.replica().held_by_device().values().map(|held| held.entries).sum();
     let name = member.replica().settings().map(|known| known.name.clone()).unwrap_or_default();
     member.close();
-    Ok(Fetched { store, name, entries })
+    Ok(Fetched { store, name, entries, fetched_ms })
 }
 
 fn come_in(
@@ -154,9 +167,8 @@ fn fetch(
     show: &mut dyn FnMut(&str),
 ) -> Result<(), JoinError> {
     show("The hub is in. The store is fetched from the manager's till now.");
-    let configured = word.addresses.clone();
     let trusted = std::iter::once(word.manager).collect();
-    let mut mesh = peer::start_mesh(member, setup, configured, trusted)?;
+    let mut mesh = peer::start_mesh(member, setup, &word.addresses, &trusted)?;
     let mut heard = (member.clock().millis(), 0);
     let result = loop {
         peer::wait(member, Some(&mut mesh), LOOK);

@@ -15,6 +15,7 @@ pub mod commands;
 pub mod embedded;
 pub mod folded;
 pub mod folder;
+mod hexadecimal;
 pub mod http;
 pub mod join;
 pub mod limits;

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use pos_core::ids::{DeviceId, StoreId};
+use replica::core::Alarm;
 use replica::net::NetLimits;
 use replica::net::mesh::{Mesh, MeshConfig, MeshError, News};
 
@@ -214,7 +215,7 @@ impl AtWork {
         configured.extend(word.iter().flat_map(|word| &word.addresses));
         // Once the roster is here it alone says who may be spoken to.
         let trusted = word.iter().filter(|_| !is_member).map(|word| word.manager).collect();
-        self.mesh = Some(start_mesh(&mut self.member, &self.setup, configured, trusted)?);
+        self.mesh = Some(start_mesh(&mut self.member, &self.setup, &configured, &trusted)?);
         Ok(())
     }
 
@@ -241,7 +242,7 @@ impl AtWork {
             }
         }
         for alarm in self.member.node().take_alarms() {
-            self.links.remark(self.store, format!("{alarm:?}"));
+            self.links.remark(self.store, in_words(&alarm));
         }
         if let Some(reason) = self.member.replica().stopped() {
             self.links.remark(self.store, format!("nothing more is taken in: {reason}"));
@@ -261,14 +262,14 @@ impl AtWork {
 pub fn start_mesh(
     member: &mut Member,
     setup: &PeerSetup,
-    configured: Vec<SocketAddr>,
-    trusted: BTreeSet<DeviceId>,
+    configured: &[SocketAddr],
+    trusted: &BTreeSet<DeviceId>,
 ) -> Result<Mesh, MeshError> {
     let at = member.clock().moment();
     let config = |port: u16| MeshConfig {
         key: member.identity().key.clone(),
         bind: SocketAddr::new(setup.listen, port),
-        configured: configured.clone(),
+        configured: configured.to_vec(),
         discover: setup.discover,
         loopback: setup.loopback,
         learn: true,
@@ -306,4 +307,34 @@ pub fn wait(member: &mut Member, mesh: Option<&mut Mesh>, longest: Duration) {
         member.node().rebuild_step(clock.moment());
     }
     member.node().tick(clock.moment());
+}
+
+fn in_words(alarm: &Alarm) -> String {
+    match alarm {
+        Alarm::Damaged(damage) => format!(
+            "{} entries {} to {} are damaged here ({}): what other devices have of them is fetched again",
+            damage.stream.name(),
+            damage.first,
+            damage.last,
+            damage.reason
+        ),
+        Alarm::Torn(torn) => format!(
+            "an unfinished write was cut from the {} journal: it is fetched again",
+            torn.stream.name()
+        ),
+        Alarm::Unreadable { stream, ordinal, reason } => {
+            format!("{} entry {ordinal} cannot be read here ({reason})", stream.name())
+        }
+        Alarm::WritingStopped(reason) => {
+            format!(
+                "writing has stopped ({reason}): nothing more comes in until the hub is restarted"
+            )
+        }
+        Alarm::IndexRebuilding(reason) => {
+            format!("the index is made again from the journal ({reason}); nothing is lost")
+        }
+        Alarm::ChangeRefused { entry, reason } => {
+            format!("a change in entry {entry} does not count ({reason})")
+        }
+    }
 }

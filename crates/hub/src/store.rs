@@ -127,6 +127,15 @@ pub struct MergedProduct {
     pub stock: BTreeMap<StoreId, Quantity>,
 }
 
+impl MergedProduct {
+    /// How much all its stores have together. A sum beyond what a quantity holds is the largest one.
+    pub fn on_hand(&self) -> Quantity {
+        let sum: i128 = self.stock.values().map(|held| i128::from(held.thousandths())).sum();
+        let largest = if sum.is_negative() { i64::MIN } else { i64::MAX };
+        Quantity::from_thousandths(i64::try_from(sum).unwrap_or(largest))
+    }
+}
+
 /// What was booked on one day.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Day {
@@ -190,6 +199,10 @@ pub trait HubStore: core::fmt::Debug + Send + Sync {
 
     /// One product over the stores.
     fn product(&self, of: &Stores, sku: &Sku) -> Result<Option<MergedProduct>, StoreError>;
+
+    /// The products there is least of, all stores of `of` together, at most `limit`, the least
+    /// first; and how many products have moved at all.
+    fn scarcest(&self, of: &Stores, limit: usize) -> Result<(u64, Vec<MergedProduct>), StoreError>;
 
     /// The totals of the days from `from` to `to`, both included, by day and store.
     fn days(

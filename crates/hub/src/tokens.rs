@@ -20,6 +20,7 @@ use ring::hmac;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::hexadecimal;
 use crate::limits;
 use crate::store::Stores;
 
@@ -202,16 +203,8 @@ impl Issuer {
     /// The issuer of a hub: with the secret in `path`, which is made where there is none.
     pub fn open(path: &Path) -> Result<Self, SecretError> {
         let failed = |error| SecretError::File { path: path.to_owned(), error };
-        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        match made {
-            Ok(mut file) => {
-                let secret: [u8; limits::TOKEN_SECRET_BYTES] = crate::shell::random()?;
-                let text: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-                file.write_all(text.as_bytes()).map_err(failed)?;
-                file.sync_all().map_err(failed)?;
-            }
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(failed(error)),
+        if !path.exists() {
+            make_secret(path)?;
         }
         let mode = fs::metadata(path).map_err(failed)?.permissions().mode();
         if mode & 0o077 != 0 {
@@ -256,7 +249,7 @@ impl Issuer {
             sub: subject.to_owned(),
             iat: now.as_millis().div_euclid(1000),
             exp: until.div_euclid(1000),
-            jti: id.iter().map(|byte| format!("{byte:02x}")).collect(),
+            jti: hexadecimal::text(&id),
             scope: names.join(" "),
             stores,
         };
@@ -292,6 +285,23 @@ impl Issuer {
         let until = WallTime::from_millis(claims.exp.saturating_mul(1000));
         Ok(Grant { subject: claims.sub, scopes, stores, until })
     }
+}
+
+/// Makes the file, whole or not at all: two programs may do so at once, and the first one's stands.
+fn make_secret(path: &Path) -> Result<(), SecretError> {
+    let failed = |error| SecretError::File { path: path.to_owned(), error };
+    let secret: [u8; limits::TOKEN_SECRET_BYTES] = crate::shell::random()?;
+    let text = hexadecimal::text(&secret);
+    let draft =
+        path.with_extension(format!("{:016x}", u64::from_be_bytes(crate::shell::random()?)));
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(failed)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    let linked = written.and_then(|()| match fs::hard_link(&draft, path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    });
+    fs::remove_file(&draft).and(linked).map_err(failed)
 }
 
 fn secret_of(text: &str) -> Option<[u8; limits::TOKEN_SECRET_BYTES]> {
@@ -345,5 +355,60 @@ impl JwtSigner for HmacSha256 {
 impl JwtVerifier for HmacSha256 {
     fn algorithm(&self) -> Algorithm {
         Algorithm::HS256
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_made_once_and_is_nobody_elses() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens.secret");
+        let now = WallTime::from_millis(1_000_000);
+        let scopes = BTreeSet::from([Scope::Stock]);
+        let first = Issuer::open(&path).unwrap();
+        let token = first.issue("Ada", &scopes, &Stores::All, (now, 1), [0; 16]).unwrap();
+        let grant = Issuer::open(&path).unwrap().check(&token, now).unwrap();
+        assert_eq!(
+            (grant.subject.as_str(), grant.scopes, grant.stores),
+            ("Ada", scopes, Stores::All)
+        );
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft stays");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(matches!(Issuer::open(&path), Err(SecretError::Open(_))));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(&path, "short").unwrap();
+        assert!(matches!(Issuer::open(&path), Err(SecretError::Damaged(_))));
+        // A new secret ends every token.
+        fs::remove_file(&path).unwrap();
+        let refused = Issuer::open(&path).unwrap().check(&token, now);
+        assert_eq!(refused, Err(TokenError::NotOurs));
+    }
+
+    #[test]
+    fn a_token_says_what_it_is_for_and_is_bounded() {
+        let issuer = Issuer::new(&[7; 32]);
+        let issue = |subject: &str, scopes: &[Scope], stores: &Stores, days: u32| {
+            let scopes = scopes.iter().copied().collect();
+            issuer.issue(subject, &scopes, stores, (WallTime::from_millis(0), days), [0; 16])
+        };
+        let (all, stock) = (Stores::All, [Scope::Stock]);
+        assert!(matches!(issue("", &stock, &all, 1), Err(IssueError::Subject)));
+        assert!(matches!(issue(&"x".repeat(81), &stock, &all, 1), Err(IssueError::Subject)));
+        assert!(matches!(issue("Ada", &[], &all, 1), Err(IssueError::NoScope)));
+        assert!(matches!(issue("Ada", &stock, &all, 0), Err(IssueError::Days)));
+        assert!(matches!(issue("Ada", &stock, &all, 367), Err(IssueError::Days)));
+        let none = Stores::Only(BTreeSet::new());
+        assert!(matches!(issue("Ada", &stock, &none, 1), Err(IssueError::Stores)));
+        let many: BTreeSet<_> =
+            (0..100_u8).map(|n| pos_core::ids::StoreId::from_bytes([n; 16])).collect();
+        let longest =
+            issue(&"ä".repeat(80), &Scope::ALL, &Stores::Only(many.clone()), 366).unwrap();
+        assert!(longest.len() < limits::TOKEN_BYTES_MAX, "{}", longest.len());
+        let grant = issuer.check(&longest, WallTime::from_millis(0)).unwrap();
+        assert_eq!(grant.stores, Stores::Only(many));
     }
 }

@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use hub::rows::SaleDocument;
 use hub::snapshot::manifest::{ManifestError, SignedManifest, SnapshotKey};
 use hub::snapshot::schema::{Division, TABLES};
 use hub::snapshot::take::{TakeError, take};
@@ -163,7 +166,9 @@ fn money_has_as_many_places_as_the_finest_currency() {
         let numbered = (1..).zip(currencies);
         let mut shops: Vec<Shop> =
             numbered.map(|(number, currency)| Shop::new(number, currency)).collect();
-        shops.iter_mut().for_each(|shop| shop.sell("2010-12-01", 2));
+        for shop in &mut shops {
+            shop.sell("2010-12-01", 2);
+        }
         let (folder, manifest) = taken(&cut(&shops));
         assert_eq!(findings(folder.path()), [""; 0]);
         let tables = &manifest.manifest().tables;
@@ -188,6 +193,26 @@ fn nothing_is_signed_that_the_books_contradict() {
     totals.sales_value = totals.sales_value.checked_add(penny).unwrap();
     let refused = take(&cut(&shops), &key(), folder.path(), false).unwrap_err();
     assert!(matches!(refused, TakeError::Disagree { what: "sales", .. }), "{refused}");
+    // A line, and a payment, that do not come to what their sale says.
+    let change = |shops: &mut [Shop], by: fn(&mut SaleDocument, Money)| {
+        let day = Arc::make_mut(shops[1].cut.days.values_mut().next().unwrap());
+        by(Arc::make_mut(day.sales.values_mut().next().unwrap()), penny);
+    };
+    let wrong: [fn(&mut SaleDocument, Money); 2] = [
+        |sale, penny| {
+            sale.items[0].gross = sale.items[0].gross.checked_add(penny).unwrap();
+        },
+        |sale, penny| {
+            sale.payments[0].change = sale.payments[0].change.checked_add(penny).unwrap();
+        },
+    ];
+    for by in wrong {
+        let mut shops = chain::shops();
+        change(&mut shops, by);
+        let refused = take(&cut(&shops), &key(), folder.path(), false).unwrap_err();
+        let what = "lines and payments";
+        assert!(matches!(refused, TakeError::Disagree { what: found, .. } if found == what));
+    }
     assert_eq!(contents(folder.path()), before);
 }
 
@@ -268,8 +293,10 @@ fn a_figure_changed_by_whoever_has_the_key_is_still_found() {
 fn a_damaged_file_is_written_again_by_the_next_snapshot() {
     let cut = cut(&shops());
     let (folder, manifest) = taken(&cut);
-    let file = manifest.manifest().files.last().unwrap();
-    fs::write(file.path.below(folder.path()), b"noise").unwrap();
+    let files = &manifest.manifest().files;
+    fs::write(files.last().unwrap().path.below(folder.path()), b"noise").unwrap();
+    // What a power cut left where files wait takes no whole file's place.
+    fs::write(folder.path().join(format!(".incoming/{}", files[0].blake3)), b"noise").unwrap();
     let again = take(&cut, &key(), folder.path(), false).unwrap();
     assert_eq!(again.written, 1);
     assert_eq!(findings(folder.path()), [""; 0]);
@@ -298,7 +325,7 @@ fn the_documented_tables_are_those_that_are_written() {
                 let none = if column.optional { " or none" } else { "" };
                 let summed = if column.summed { "; summed in the manifest" } else { "" };
                 let (name, kind, meaning) = (column.name, column.kind.name(), column.meaning);
-                text += &format!("\n| `{name}` | {kind}{none} | {meaning}{summed} |");
+                write!(text, "\n| `{name}` | {kind}{none} | {meaning}{summed} |").unwrap();
             }
             text
         })

@@ -56,7 +56,7 @@ fn assert_whole(folder: &Path) {
         .unwrap()
         .findings
         .iter()
-        .map(|f| f.to_string())
+        .map(ToString::to_string)
         .collect();
     assert_eq!(found, [""; 0]);
 }
@@ -84,8 +84,11 @@ fn the_second_pull_fetches_only_what_changed() {
     let whole = wire.passed();
     assert_whole(&office);
 
+    // Nothing new: not even the manifest comes.
+    let before = wire.passed();
     let again = pull(&from(wire.address), &office).unwrap();
     assert_eq!((again.fetched, again.fetched_bytes, again.pinned), (0, 0, false));
+    assert!(wire.passed() - before < 400, "{}", wire.passed() - before);
 
     shops[0].sell("2010-12-02", 2);
     fill(hub.rows.as_ref(), &shops[..1]);
@@ -206,6 +209,8 @@ fn what_was_damaged_here_is_fetched_again() {
     let files = &first.manifest.manifest().files;
     fs::write(files[0].path.below(folder.path()), b"noise").unwrap();
     fs::remove_file(files[1].path.below(folder.path())).unwrap();
+    // What a power cut left where files wait takes no whole file's place.
+    fs::write(folder.path().join(format!(".incoming/{}", files[2].blake3)), b"noise").unwrap();
     let again = pull(&from(hub.address), folder.path()).unwrap();
     assert_eq!(again.fetched, 2);
     assert_whole(folder.path());
@@ -247,7 +252,7 @@ fn what_a_hostile_server_sends_is_refused() {
         assert!(!office.join("sales").exists());
         let beside: Vec<_> =
             fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().path()).collect();
-        assert_eq!(beside, [office.clone()]);
+        assert!(beside.iter().eq([&office]), "{beside:?}");
         refused
     };
     // Bytes that were not signed, of the right length, and fewer, and none.
@@ -288,7 +293,23 @@ fn what_a_hostile_server_sends_is_refused() {
     let elsewhere =
         fake(|_, _| answer("302 Found", "Location: http://127.0.0.1:1/secret\r\n", b""));
     assert!(refused(elsewhere).to_string().contains("redirect"));
-    // No manifest, half of one, one that was changed.
+    // And the very same server with the right files gives them.
+    let root = made.path().to_owned();
+    let names = manifest.manifest().clone();
+    let honest = hostile(bytes, move |hash, _| {
+        let file = names.file(&hash.parse().unwrap()).unwrap();
+        answer("200 OK", "", &fs::read(file.path.below(&root)).unwrap())
+    });
+    pull(&from(honest), &office).unwrap();
+    assert_whole(&office);
+}
+
+#[test]
+fn a_manifest_that_is_none_or_was_changed_is_refused() {
+    let made = tempfile::tempdir().unwrap();
+    let (_, bytes) = offered(made.path(), &key(), &shops());
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |address| pull(&from(address), folder.path()).unwrap_err();
     for bad in [b"".to_vec(), b"hello".to_vec(), bytes[..bytes.len() / 2].to_vec()] {
         let server = hostile(bad, |_, _| Vec::new());
         assert!(matches!(refused(server), PullError::Manifest(_)));
@@ -305,15 +326,7 @@ fn what_a_hostile_server_sends_is_refused() {
         let server = hostile(changed.into_bytes(), |_, _| Vec::new());
         assert!(matches!(refused(server), PullError::Manifest(_)));
     }
-    // And the very same server with the right files gives them.
-    let root = made.path().to_owned();
-    let names = manifest.manifest().clone();
-    let honest = hostile(bytes, move |hash, _| {
-        let file = names.file(&hash.parse().unwrap()).unwrap();
-        answer("200 OK", "", &fs::read(file.path.below(&root)).unwrap())
-    });
-    pull(&from(honest), &office).unwrap();
-    assert_whole(&office);
+    assert!(!folder.path().join("manifest.json").exists());
 }
 
 #[test]

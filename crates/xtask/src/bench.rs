@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measurements, each beside the machine's own floor in the same run.
 
+mod hub;
 mod mesh;
 mod sale;
 mod ui;
@@ -31,6 +32,12 @@ pub(crate) enum Bench {
     /// Drives the window's surface and a real counter on a real disk, without a display: everything
     /// but the graphics card. About two minutes after the build.
     Ui(ui::Ui),
+    /// The hub: entries fetched from a till and taken from its folder, start-up, and what head office
+    /// waits for.
+    ///
+    /// Replays a file of invoices on a fresh till first. Everything runs on this machine, the till on
+    /// the same disk and cores. Progress is told on stderr.
+    Hub(hub::Hub),
 }
 
 pub(crate) fn run(tree: &Tree, bench: &Bench) -> ExitCode {
@@ -38,6 +45,7 @@ pub(crate) fn run(tree: &Tree, bench: &Bench) -> ExitCode {
         Bench::Sale(sale) => sale::measure(tree, sale),
         Bench::Mesh(mesh) => mesh::measure(tree, mesh),
         Bench::Ui(ui) => ui::measure(tree, ui),
+        Bench::Hub(hub) => hub::measure(tree, hub),
     };
     match table {
         Ok(table) => {

@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::Uri;
-use pos_core::quantity::Quantity;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -220,15 +219,8 @@ impl From<&MergedProduct> for Stock {
         Self {
             sku: product.sku.to_string(),
             name: product.offers.values().next().map(|row| row.name.clone()),
-            on_hand: decimal(total(product)),
+            on_hand: decimal(product.on_hand()),
             stores: stores.collect(),
         }
     }
-}
-
-/// All stores together. A sum beyond what a quantity holds is shown as the largest one.
-pub(super) fn total(product: &MergedProduct) -> Quantity {
-    let sum: i128 = product.stock.values().map(|held| i128::from(held.thousandths())).sum();
-    let largest = if sum.is_negative() { i64::MIN } else { i64::MAX };
-    Quantity::from_thousandths(i64::try_from(sum).unwrap_or(largest))
 }

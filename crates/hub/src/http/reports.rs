@@ -15,6 +15,7 @@ use super::access::Access;
 use super::model::{Amount, decimal};
 use super::problem::Problem;
 use super::query::{self, Days, OneStore};
+use crate::hexadecimal;
 use crate::rows::DayRow;
 use crate::tokens::Scope;
 
@@ -219,7 +220,7 @@ pub(super) async fn exceptions(
     let stores = access.to_store(Scope::Reports, asked.store.as_deref())?;
     let rows = app.rows.exceptions(&stores)?.into_iter().map(|row| Exception {
         store_id: row.store.to_string(),
-        exception_id: row.id.iter().map(|byte| format!("{byte:02x}")).collect(),
+        exception_id: hexadecimal::text(&row.id),
         text: row.text,
     });
     Ok(Json(ExceptionList { exceptions: rows.collect() }))

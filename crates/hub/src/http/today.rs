@@ -8,7 +8,6 @@ use maud::{Markup, html};
 use pos_core::business_date::{BusinessDate, WallTime};
 use pos_core::ids::StoreId;
 use pos_core::money::{Currency, Money, MoneyError};
-use pos_core::product::Sku;
 use serde::Deserialize;
 
 use super::App;
@@ -16,13 +15,12 @@ use super::access::Access;
 use super::devices::{lag_seconds, role};
 use super::model::decimal;
 use super::problem::Problem;
-use super::products::total;
 use super::query;
 use super::reports::totals;
 use crate::limits;
 use crate::peer::Link;
 use crate::rows::{DayRow, StoreRow};
-use crate::store::{Day, MergedProduct, Page, Stores};
+use crate::store::{Day, Stores};
 use crate::tokens::Scope;
 
 /// Which day.
@@ -38,7 +36,7 @@ pub(super) fn page(app: &App, access: &Access, asked: &Asked) -> Result<Markup, 
     access.to(Scope::Stock)?;
     access.to(Scope::Devices)?;
     let stores = access.to(Scope::Reports)?;
-    let known = app.rows.stores(&stores)?;
+    let known = told_apart(app.rows.stores(&stores)?);
     let newest = app.rows.last_day(&stores)?;
     let date = match &asked.date {
         Some(text) => Some(query::date("date", text)?),
@@ -123,11 +121,11 @@ fn by_store(known: &[StoreRow], rows: &[DayRow]) -> Markup {
     }
 }
 
+/// The store's currency, and amounts by hour.
+type Hours = (Currency, BTreeMap<i8, Money>);
+
 /// What one store's receipts came to in each hour of its own clock.
-fn by_hour(
-    store: &StoreRow,
-    day: &Day,
-) -> Result<Option<(Currency, BTreeMap<i8, Money>)>, MoneyError> {
+fn by_hour(store: &StoreRow, day: &Day) -> Result<Option<Hours>, MoneyError> {
     let Some(facts) = &store.settings else { return Ok(None) };
     let zone = TimeZone::get(facts.time_zone.as_str()).unwrap_or(TimeZone::UTC);
     let mut hours = BTreeMap::<i8, Money>::new();
@@ -169,7 +167,7 @@ fn hours(store: &StoreRow, day: &Day) -> Markup {
     html! {
         h2 { (name(store)) ", by the hour" }
         figure.hours {
-            svg viewBox={ "0 0 " (width) " " (TALLEST + 24) } role="img"
+            svg preserveAspectRatio="xMinYMid meet" viewBox={ "0 0 " (width) " " (TALLEST + 24) } role="img"
                 aria-label={ "Sales less returns of " (name(store)) " in each hour; the table below has the figures" } {
                 @for hour in first..=last {
                     rect x=(place(hour) + 4) y=(TALLEST - height(hour)) width=(BAR - 8)
@@ -195,36 +193,18 @@ fn hours(store: &StoreRow, day: &Day) -> Markup {
 
 /// The products there is least of: below zero first.
 fn stock(app: &App, stores: &Stores) -> Result<Markup, Problem> {
-    let mut scarce: Vec<(i64, Sku, MergedProduct)> = Vec::new();
-    let mut products = 0_u64;
-    let mut after = None;
-    loop {
-        let page = Page { after: after.take(), limit: limits::PAGE_ROWS_MAX };
-        let some = app.rows.products(stores, &page)?;
-        let is_last = some.len() < page.limit;
-        after = some.last().map(|product| product.sku.clone());
-        for product in some.into_iter().filter(|product| !product.stock.is_empty()) {
-            products = products.saturating_add(1);
-            let entry = (total(&product).thousandths(), product.sku.clone());
-            scarce.push((entry.0, entry.1, product));
-        }
-        scarce.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
-        scarce.truncate(limits::TODAY_ROWS);
-        if is_last {
-            break;
-        }
-    }
+    let (products, scarce) = app.rows.scarcest(stores, limits::TODAY_ROWS)?;
     Ok(html! {
         h2 { "Stock" }
         @if products == 0 { p { "No product has moved." } } @else {
             div.scroll { table {
                 caption { (products) " products have moved. These are the ones there is least of, all stores together." }
                 tr { th { "SKU" } th { "Product" } th.number { "On hand" } }
-                @for (thousandths, sku, product) in &scarce {
+                @for product in &scarce {
                     tr {
-                        td { (sku) }
+                        td { (product.sku) }
                         td { @if let Some(offer) = product.offers.values().next() { (offer.name) } }
-                        td.number.bad[*thousandths < 0] { (decimal(total(product))) }
+                        td.number.bad[product.on_hand().is_negative()] { (decimal(product.on_hand())) }
                     }
                 }
             } }
@@ -291,6 +271,23 @@ fn name(store: &StoreRow) -> String {
 
 fn name_of(known: &[StoreRow], store: StoreId) -> String {
     known.iter().find(|row| row.store == store).map_or_else(|| store.to_string(), name)
+}
+
+/// Stores of one name get a piece of their id behind it.
+fn told_apart(mut known: Vec<StoreRow>) -> Vec<StoreRow> {
+    let mut names = BTreeMap::<String, usize>::new();
+    for store in &known {
+        *names.entry(name(store)).or_default() += 1;
+    }
+    for store in &mut known {
+        let id: String = store.store.to_string().chars().take(4).collect();
+        if let Some(facts) = &mut store.settings
+            && names.get(&facts.name).is_some_and(|&times| times > 1)
+        {
+            facts.name = format!("{} ({id})", facts.name);
+        }
+    }
+    known
 }
 
 /// How long ago, in the largest unit that says enough.

@@ -9,7 +9,7 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request};
-use axum::http::Response;
+use axum::http::{HeaderMap, Response};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -36,7 +36,11 @@ fn allow(access: &Access) -> Result<(), Problem> {
     get,
     path = "/api/v1/snapshots/latest",
     tag = "snapshots",
+    params(
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the manifest that is known already"),
+    ),
     responses(
+        (status = 304, description = "The manifest that is known is the newest"),
         (status = 200, description = "The manifest: which files there are, what they come to, which entries are in them, and the hub's signature. The same again while nothing changes", body = serde_json::Value),
         (status = 401, description = "No good token", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The token lacks the scope `snapshots`, or is not for all stores", body = Problem, content_type = "application/problem+json"),
@@ -46,9 +50,10 @@ fn allow(access: &Access) -> Result<(), Problem> {
 async fn latest(
     access: Access,
     Extension(service): Extension<Arc<SnapshotService>>,
+    headers: HeaderMap,
 ) -> Result<Response<Body>, Problem> {
     allow(&access)?;
-    serve::latest(service).await
+    serve::latest(service, headers).await
 }
 
 /// A file of the newest snapshot, or of the one before it.

@@ -177,6 +177,15 @@ impl Writing {
         self.folder.root.join(INCOMING).join(hash.to_string())
     }
 
+    /// Takes away what waits under a hash: the file is in place already, and what waits may be torn.
+    pub(super) fn forget(&self, hash: &Hash) -> Result<(), FolderError> {
+        let path = self.incoming(hash);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(&path)(error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Lays a whole file down to wait.
     pub(super) fn put(&self, hash: &Hash, bytes: &[u8]) -> Result<(), FolderError> {
         let path = self.incoming(hash);

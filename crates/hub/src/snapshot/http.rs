@@ -46,6 +46,9 @@ pub enum HttpError {
     /// A body ended early.
     #[error("the connection ended before the file did")]
     Short,
+    /// "You have it already", to somebody who has nothing.
+    #[error("the server says that its snapshot is here already, and it is not")]
+    NotKnown,
     /// A partial answer that does not say which part.
     #[error("the server's partial answer does not say which part of the file it is")]
     Range,
@@ -116,9 +119,13 @@ impl Client {
         Ok(Self { agent, base, token: token.map(str::to_owned) })
     }
 
-    /// The newest manifest's bytes, not looked at.
-    pub(super) fn manifest(&self) -> Result<Vec<u8>, HttpError> {
-        let mut answer = self.get("/api/v1/snapshots/latest", None)?;
+    /// The newest manifest's bytes, not looked at; `None` when it is the one `known` names.
+    pub(super) fn manifest(&self, known: Option<&str>) -> Result<Option<Vec<u8>>, HttpError> {
+        let tag = known.map(|tag| ("If-None-Match", tag.to_owned()));
+        let mut answer = self.get("/api/v1/snapshots/latest", tag)?;
+        if answer.status() == http::StatusCode::NOT_MODIFIED && known.is_some() {
+            return Ok(None);
+        }
         if answer.status() != http::StatusCode::OK {
             return Err(refusal(answer));
         }
@@ -133,7 +140,7 @@ impl Client {
             .read_to_end(&mut bytes)
             .map_err(HttpError::Body)?;
         if u64::try_from(bytes.len()).is_ok_and(|length| length <= max) {
-            Ok(bytes)
+            Ok(Some(bytes))
         } else {
             Err(HttpError::ManifestTooLong)
         }
@@ -141,7 +148,7 @@ impl Client {
 
     /// A file by its hash, from a byte on.
     pub(super) fn file(&self, hash: &Hash, from: u64) -> Result<Answer, HttpError> {
-        let range = (from > 0).then_some(from);
+        let range = (from > 0).then(|| ("Range", format!("bytes={from}-")));
         let answer = self.get(&format!("/api/v1/snapshots/files/{hash}"), range)?;
         match answer.status() {
             http::StatusCode::OK => Ok(Answer::Whole(reader(answer))),
@@ -160,16 +167,24 @@ impl Client {
         }
     }
 
-    fn get(&self, path: &str, from: Option<u64>) -> Result<http::Response<Body>, HttpError> {
+    fn get(
+        &self,
+        path: &str,
+        header: Option<(&str, String)>,
+    ) -> Result<http::Response<Body>, HttpError> {
         let mut request = self.agent.get(format!("{}{path}", self.base));
         if let Some(token) = &self.token {
             request = request.header("Authorization", format!("Bearer {token}"));
         }
-        if let Some(from) = from {
-            request = request.header("Range", format!("bytes={from}-"));
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
         }
         let answer = request.call().map_err(|error| HttpError::Transport(error.to_string()))?;
-        if answer.status().is_redirection() { Err(HttpError::Redirect) } else { Ok(answer) }
+        let is_redirect = answer.headers().contains_key(http::header::LOCATION);
+        if answer.status().is_redirection() && is_redirect {
+            return Err(HttpError::Redirect);
+        }
+        Ok(answer)
     }
 }
 

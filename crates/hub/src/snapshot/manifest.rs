@@ -158,7 +158,7 @@ pub struct SignedManifest {
     signer: DeviceId,
 }
 
-/// The key a hub signs with: its device key.
+/// The key a hub signs snapshots with.
 #[derive(Clone)]
 pub struct SnapshotKey(SigningKey);
 

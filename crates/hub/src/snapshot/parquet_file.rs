@@ -119,7 +119,7 @@ pub(super) struct Rows {
     table: &'static Table,
     money_places: u32,
     groups: Vec<Vec<ColumnRows>>,
-    rows: u64,
+    count: u64,
     sums: Sums,
     digest: blake3::Hasher,
 }
@@ -135,12 +135,12 @@ impl Rows {
         for column in table.columns {
             frame(&mut digest, column.name.as_bytes());
         }
-        Self { table, money_places, groups: Vec::new(), rows: 0, sums: Sums::default(), digest }
+        Self { table, money_places, groups: Vec::new(), count: 0, sums: Sums::default(), digest }
     }
 
     /// How many there are.
     pub(super) const fn count(&self) -> u64 {
-        self.rows
+        self.count
     }
 
     /// Places of the columns of money.
@@ -169,7 +169,7 @@ impl Rows {
         if N != table.columns.len() {
             return Err(misfit("(number of columns)"));
         }
-        if self.rows.is_multiple_of(limits::SNAPSHOT_ROW_GROUP_ROWS) {
+        if self.count.is_multiple_of(limits::SNAPSHOT_ROW_GROUP_ROWS) {
             self.groups.push(table.columns.iter().map(ColumnRows::new).collect());
         }
         let group = self.groups.last_mut().map(Vec::as_mut_slice).unwrap_or_default();
@@ -182,7 +182,7 @@ impl Rows {
                 return Err(misfit(column.name));
             }
         }
-        self.rows += 1;
+        self.count += 1;
         Ok(())
     }
 
@@ -251,7 +251,8 @@ fn add(
 }
 
 fn frame(digest: &mut blake3::Hasher, bytes: &[u8]) {
-    digest.update(&bytes.len().to_le_bytes());
+    // A length is 64 bits wherever this runs.
+    digest.update(&u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
     digest.update(bytes);
 }
 
@@ -261,7 +262,7 @@ fn digest_cell(digest: &mut blake3::Hasher, cell: &Cell) {
         Cell::Text(text) => {
             digest.update(&[1]);
             frame(digest, text.as_bytes());
-            return;
+            digest
         }
         Cell::Small(number) => digest.update(&[2]).update(&number.to_le_bytes()),
         Cell::Large(number) => digest.update(&[3]).update(&number.to_le_bytes()),

@@ -19,6 +19,7 @@ use super::folder::{Folder, FolderError, Writing, at, read_at_most, sync_folder}
 use super::http::{Answer, Client, HttpError};
 use super::manifest::{FileEntry, ManifestError, SignedManifest};
 use super::path::{FileName, Hash};
+use super::serve::tag;
 use super::verify::{Finding, check_file};
 use crate::limits;
 
@@ -154,8 +155,14 @@ fn once(
 ) -> Result<Pulled, PullError> {
     let folder = writing.folder();
     let here = folder.manifest().ok();
-    let bytes = client.manifest()?;
-    let manifest = SignedManifest::decode(&bytes)?;
+    let held = here.as_ref().map(SignedManifest::encode).transpose()?;
+    let (manifest, bytes) = match client.manifest(held.as_deref().map(tag).as_deref())? {
+        Some(bytes) => (SignedManifest::decode(&bytes)?, bytes),
+        None => match (here.clone(), held) {
+            (Some(here), Some(held)) => (here, held),
+            _ => return Err(HttpError::NotKnown.into()),
+        },
+    };
     let pin = read_pin(folder.root())?;
     let known = what.signer.or(pin).or_else(|| here.as_ref().map(SignedManifest::signer));
     if let Some(expected) = known.filter(|&expected| expected != manifest.signer()) {
@@ -171,6 +178,7 @@ fn once(
     let mut kept = 0;
     for entry in &manifest.manifest().files {
         if folder.intact(entry)?.is_some() {
+            writing.forget(&entry.blake3)?;
             kept += 1;
             continue;
         }
@@ -207,24 +215,20 @@ fn fetch(
     let mut went_on = length(&half)? > 0;
     loop {
         fill(transfer, &half, entry, counted)?;
-        match whole(&half, entry)? {
-            Some(bytes) => {
-                check_file(entry, money_places, bytes).map_err(PullError::Contradiction)?;
-                fs::rename(&half, &place).map_err(at(&place))?;
-                if let Some(folder) = place.parent() {
-                    sync_folder(folder)?;
-                }
-                return Ok(false);
+        if let Some(bytes) = whole(&half, entry)? {
+            check_file(entry, money_places, bytes).map_err(PullError::Contradiction)?;
+            fs::rename(&half, &place).map_err(at(&place))?;
+            if let Some(folder) = place.parent() {
+                sync_folder(folder)?;
             }
-            // What was gone on with may have been another file's beginning, or torn by a power cut.
-            None => {
-                fs::remove_file(&half).map_err(at(&half))?;
-                if !went_on {
-                    return Err(PullError::WrongBytes { name: entry.path.clone() });
-                }
-                went_on = false;
-            }
+            return Ok(false);
         }
+        // What was gone on with may have been another file's beginning, or torn by a power cut.
+        fs::remove_file(&half).map_err(at(&half))?;
+        if !went_on {
+            return Err(PullError::WrongBytes { name: entry.path.clone() });
+        }
+        went_on = false;
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use thiserror::Error;
 use tower_http::services::ServeFile;
@@ -108,16 +108,37 @@ impl ServeError {
     }
 }
 
-/// The manifest of the newest snapshot.
-pub async fn latest(service: Arc<SnapshotService>) -> Result<Response<Body>, Problem> {
+/// The manifest of the newest snapshot; nothing (status 304) to whoever says in `If-None-Match` that it
+/// has that one.
+pub async fn latest(
+    service: Arc<SnapshotService>,
+    headers: HeaderMap,
+) -> Result<Response<Body>, Problem> {
     let taken =
         tokio::task::spawn_blocking(move || Ok::<_, ServeError>(service.latest()?.encode()?));
     let taken = taken.await.map_err(|_panicked| Problem::ours("the snapshot was not finished"))?;
     let bytes = taken.map_err(|error| Problem::ours(error.told()))?;
-    let mut answer = Body::from(bytes).into_response();
+    let tag = tag(&bytes);
+    let known = headers
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .any(|value| value.to_str().is_ok_and(|tags| tags.split(',').any(|one| one.trim() == tag)));
+    let mut answer = if known {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        Body::from(bytes).into_response()
+    };
     let json = HeaderValue::from_static("application/json");
     answer.headers_mut().insert(header::CONTENT_TYPE, json);
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        answer.headers_mut().insert(header::ETAG, tag);
+    }
     Ok(answer)
+}
+
+/// Names the bytes of a manifest.
+pub(super) fn tag(bytes: &[u8]) -> String {
+    format!("\"{}\"", Hash::of(bytes))
 }
 
 /// A file, by the hash of its bytes.

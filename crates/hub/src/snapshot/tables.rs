@@ -379,6 +379,10 @@ fn push_customer(rows: &mut Rows, row: &CustomerRow) -> Result<(), WriteError> {
     )
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "ids are copied, and a reference to a text is a text as well"
+)]
 fn text(value: impl ToString) -> Cell {
     Cell::Text(value.to_string())
 }

@@ -20,7 +20,7 @@ use super::parquet_file::WriteError;
 use super::path::{FileName, Hash};
 use super::tables::{self, FileRows};
 use crate::limits;
-use crate::rows::FeedHead;
+use crate::rows::{FeedHead, PaymentRow, SaleDocument};
 use crate::store::{Cut, StoreCut};
 
 /// Why no snapshot was taken. The folder holds what it held before.
@@ -94,6 +94,7 @@ pub fn take(
     let (mut files, mut written, mut written_bytes) = (Vec::new(), 0, 0);
     tables::each_file::<TakeError>(cut, money_places, &mut |file| {
         if let Some(entry) = unchanged(writing.folder(), &known, &file)? {
+            writing.forget(&entry.blake3)?;
             files.push(entry);
             return Ok(());
         }
@@ -187,6 +188,12 @@ fn head(head: &FeedHead) -> Head {
 /// never saw the rows. A day without totals (the store's settings have not arrived) has nothing to be
 /// compared with.
 fn agree(store: StoreId, cut: &StoreCut) -> Result<(), TakeError> {
+    for (date, day) in &cut.days {
+        let balances = day.sales.values().all(|document| balances(document));
+        if !balances {
+            return Err(TakeError::Disagree { store, date: *date, what: "lines and payments" });
+        }
+    }
     for (date, totals) in &cut.totals {
         let (mut value, mut tax, mut posted, mut adjustments) = (0_i128, 0_i128, 0_i128, 0_u64);
         if let Some(day) = cut.days.get(date) {
@@ -209,4 +216,14 @@ fn agree(store: StoreId, cut: &StoreCut) -> Result<(), TakeError> {
         }
     }
     Ok(())
+}
+
+/// Whether the lines come to the total and the payments settle it.
+fn balances(document: &SaleDocument) -> bool {
+    let minor = |sum: Money| i128::from(sum.minor());
+    let total = minor(document.sale.total);
+    let lines: i128 = document.items.iter().map(|item| minor(item.gross)).sum();
+    let settled = |one: &PaymentRow| minor(one.tendered) - minor(one.change);
+    let paid: i128 = document.payments.iter().map(settled).sum();
+    lines == total && paid == total + minor(document.sale.rounding)
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use pos_core::ids::DeviceId;
 use thiserror::Error;
 
-use super::exact::Sums;
+use super::exact::{Exact, Sums};
 use super::folder::{Folder, FolderError};
 use super::manifest::{FileEntry, SignedManifest, TableTotals};
 use super::parquet_file::{ReadError, recount};
@@ -160,8 +160,7 @@ fn across(tables: &BTreeMap<String, TableTotals>, findings: &mut Vec<Finding>) {
     let currencies: BTreeSet<&String> =
         sales.money.keys().chain(items.money.keys()).chain(payments.money.keys()).collect();
     for currency in currencies {
-        let units =
-            |sums: &Sums, column| sums.money_of(currency, column).map_or(0, |sum| sum.units());
+        let units = |sums: &Sums, column| sums.money_of(currency, column).map_or(0, Exact::units);
         let mut equal = |what, left: i128, right: i128| {
             if left != right {
                 let (left, right) = (left.to_string(), right.to_string());

@@ -8,6 +8,7 @@ use std::thread;
 
 use axum::Router;
 use axum::extract::{Path, Request};
+use axum::http::HeaderMap;
 use axum::routing::get;
 use hub::snapshot::serve::{self, SnapshotService};
 
@@ -19,7 +20,10 @@ pub(crate) fn serve(service: Arc<SnapshotService>) -> SocketAddr {
         async move { serve::file(service, &hash, request).await }
     };
     let routes = Router::new()
-        .route("/api/v1/snapshots/latest", get(move || serve::latest(Arc::clone(&service))))
+        .route(
+            "/api/v1/snapshots/latest",
+            get(move |headers: HeaderMap| serve::latest(Arc::clone(&service), headers)),
+        )
         .route("/api/v1/snapshots/files/{blake3}", get(file));
     run(routes)
 }

@@ -55,7 +55,7 @@ impl Web {
         mesh::rename(&mut one[0], 8, "A", "<script>alert('mug')</script>");
         let first = mesh::sell(&mut one[0], 10, 1);
         mesh::sell(&mut one[0], 3_600_000, 1);
-        let mut other = vec![Node::start(identity(9, 1), shop::disk()).unwrap()];
+        let mut other = [Node::start(identity(9, 1), shop::disk()).unwrap()];
         shop::found(&mut other[0]);
         let second = shop::sell(&mut other[0], 10, None);
         let stores = [project(&mut one[0], &*rows), project(&mut other[0], &*rows)];
