@@ -103,6 +103,10 @@ fn two(one: &Path, other: &Path) -> (Window, Window) {
     let (name, there) = first.desk_that(|desk| let_in(desk)?.words.clone());
     assert_eq!((name.as_str(), there), ("Bar", here));
     // The first till sells on while it waits for the answer.
+    first.wants(Intent::Scan(MUG.to_owned()));
+    first.wants(Intent::TakeExactCash);
+    first.desk_that(|desk| matches!(desk.screen, Screen::Paid(_)).then_some(()));
+    first.wants(Intent::LetIn);
     second.wants(Intent::WordsMatch(true));
     first.wants(Intent::LetInAnswer(true));
     first.desk_that(|desk| let_in(desk)?.added.clone());
