@@ -18,7 +18,7 @@ use terminal::window::theme;
 use terminal::window::words::{Words, languages};
 
 /// Longest wait for anything.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The screen under measurement.
 pub(crate) struct Screen {
@@ -72,7 +72,7 @@ impl Screen {
             ..RawInput::default()
         };
         let now_us = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
-        self.surface.listen(&self.ctx, &mut input, now_us);
+        self.surface.listen(&mut input, now_us);
         let view = self.counter.view();
         let drawing = Instant::now();
         let (surface, mut wanted) = (&mut self.surface, Vec::new());
@@ -125,7 +125,9 @@ impl Screen {
                 return Err(why.clone().into());
             }
             if Instant::now() > limit {
-                return Err(format!("{what} did not come").into());
+                let lines = desk(&view).map_or(0, |desk| desk.cart.lines.len());
+                let said = &view.notices;
+                return Err(format!("{what} did not come; {lines} lines, {said:?}").into());
             }
             self.turn(limit);
         }
