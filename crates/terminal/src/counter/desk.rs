@@ -330,7 +330,8 @@ impl<S: Storage> Counter<S> {
         if !now && !due {
             return;
         }
-        self.looked_ms = Some(at);
+        // The first view comes without products: a scan needs none, and a large book takes a moment.
+        let is_first = self.looked_ms.replace(at).is_none();
         for alarm in self.till.node().take_alarms() {
             self.alarm(&alarm);
         }
@@ -348,7 +349,7 @@ impl<S: Storage> Counter<S> {
         // Listing takes a moment that grows with the book: while it changes, not again and again.
         let length = u64::try_from(self.catalogue.items.len()).unwrap_or(u64::MAX);
         let rested = at.saturating_sub(self.listed_ms) >= length / PRODUCTS_A_MS;
-        if self.price_changes != Some(changes) && (rested || length == 0) {
+        if !is_first && self.price_changes != Some(changes) && (rested || length == 0) {
             self.price_changes = Some(changes);
             self.listed_ms = at;
             self.list_products();

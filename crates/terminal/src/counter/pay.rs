@@ -163,6 +163,11 @@ impl<S: Storage> Counter<S> {
             };
             if let Err(notice) = done {
                 self.post(notice);
+                // What was paid back and could not be written down is still to be: it is asked
+                // about again.
+                if self.kept.card.as_ref().is_some_and(|still| still.id == kept.id) {
+                    self.card.take_up(kept.id, kept.amount);
+                }
             }
         }
     }
