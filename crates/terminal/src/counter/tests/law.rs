@@ -141,8 +141,10 @@ impl Shop {
                 }
                 continue;
             }
-            let partly = matches!(&desk.screen, Screen::Pay(pay) if !pay.taken.is_empty());
-            if partly {
+            // From wherever the cashier went meanwhile.
+            self.tap(Intent::Pay);
+            let paying = self.desk();
+            if matches!(&paying.screen, Screen::Pay(pay) if !pay.taken.is_empty()) {
                 self.tap(Intent::TakeExactCash);
                 continue;
             }
