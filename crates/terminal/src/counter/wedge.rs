@@ -96,7 +96,8 @@ impl<E> Wedge<E> {
 
     /// Takes the next stroke.
     pub fn stroke(&mut self, at: Arrival, stroke: Stroke, event: E) -> Vec<Heard<E>> {
-        let mut heard = self.wait(at.before_us);
+        // It may have come right behind the last one, however late it was looked for.
+        let mut heard = self.wait(at.after_us);
         match stroke {
             Stroke::Character(_) | Stroke::Silent => {
                 if self.characters >= self.pace.longest {
@@ -291,6 +292,23 @@ mod tests {
             }
             prop_assert_eq!(out, letters(&mut strokes.iter().map(|(_, stroke)| *stroke)));
         }
+    }
+
+    #[test]
+    fn a_hiccup_in_the_middle_of_a_scan_does_not_tear_it() {
+        let mut wedge = Wedge::default();
+        let (mut looked, mut heard) = (0, Vec::new());
+        // Looked for at 3, 10, 90 and 100 ms: the machine was busy in between.
+        for (now, keys) in [(3_000, "40"), (10_000, "063"), (90_000, "81333931"), (100_000, "")] {
+            let at = Arrival { after_us: looked, before_us: now };
+            for letter in keys.chars() {
+                heard.extend(wedge.stroke(at, Stroke::Character(letter), letter));
+            }
+            looked = now;
+        }
+        let at = Arrival { after_us: 100_000, before_us: 101_000 };
+        heard.extend(wedge.stroke(at, Stroke::End, '\n'));
+        assert_eq!(heard, [Heard::Code("4006381333931".to_owned())]);
     }
 
     #[test]

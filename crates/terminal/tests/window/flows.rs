@@ -119,6 +119,18 @@ fn a_refund_by_receipt_takes_four_presses() {
 }
 
 #[test]
+fn a_press_on_a_tile_adds_its_product() {
+    let mut window = Window::selling();
+    window.tap("Bagel with cream cheese");
+    window.until("the line", |desk| desk.cart.total.minor() == 450);
+    window.tap_first("Bagel with cream cheese");
+    window.until("two of it", |desk| desk.cart.total.minor() == 900);
+    scanned(&mut window, ESPRESSO, 2);
+    window.tap("Butter 250 g");
+    window.until("three lines", |desk| desk.cart.lines.len() == 3);
+}
+
+#[test]
 fn the_keyboard_alone_sells() {
     let mut window = Window::selling();
     window.type_text("croisant");
