@@ -12,6 +12,8 @@
 //! as one only when it was fast at its slowest reading. So a hiccup of the machine never makes a scan
 //! out of typing. A scan during a hiccup is typing then, and does what a typed code with Enter does.
 
+use pos_core::gtin::Gtin;
+
 /// Times and lengths that tell a scanner from a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
@@ -20,6 +22,8 @@ pub struct Pace {
     pub gap_us: u64,
     /// Longest time a scanner takes for a stroke, over a whole code, in microseconds.
     pub mean_us: u64,
+    /// The same for a code that is a GTIN, check digit and all: nobody types one by chance.
+    pub gtin_us: u64,
     /// Shortest code, in characters.
     pub shortest: usize,
     /// Longest code; what goes on is not a scan.
@@ -29,7 +33,8 @@ pub struct Pace {
 impl Pace {
     /// Scanners send a key every 2 to 20 ms; the fastest typists need 60 ms, and 30 ms for a few keys
     /// that their fingers roll over. Held no longer than that, typing feels as it did.
-    pub const USUAL: Self = Self { gap_us: 30_000, mean_us: 25_000, shortest: 4, longest: 256 };
+    pub const USUAL: Self =
+        Self { gap_us: 30_000, mean_us: 25_000, gtin_us: 45_000, shortest: 4, longest: 256 };
 }
 
 impl Default for Pace {
@@ -148,7 +153,9 @@ impl<E> Wedge<E> {
     fn is_scan(&self, end: Arrival) -> bool {
         let strokes = u64::try_from(self.characters).unwrap_or(u64::MAX);
         let took = end.before_us.saturating_sub(self.began_us);
-        self.characters >= self.pace.shortest && took <= self.pace.mean_us.saturating_mul(strokes)
+        let each =
+            if self.code.parse::<Gtin>().is_ok() { self.pace.gtin_us } else { self.pace.mean_us };
+        self.characters >= self.pace.shortest && took <= each.saturating_mul(strokes)
     }
 
     fn release(&mut self, heard: &mut Vec<Heard<E>>) {

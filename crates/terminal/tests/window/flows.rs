@@ -131,6 +131,18 @@ fn a_press_on_a_tile_adds_its_product() {
 }
 
 #[test]
+fn a_code_typed_when_all_is_paid_starts_the_next_sale() {
+    let mut window = Window::selling();
+    scanned(&mut window, ESPRESSO, 1);
+    pay(&mut window);
+    window.tap("Exact");
+    paid(&mut window);
+    window.type_text(CROISSANT);
+    window.key(Key::Enter);
+    window.until("the next sale", |desk| desk.cart.total.minor() == 190);
+}
+
+#[test]
 fn the_keyboard_alone_sells() {
     let mut window = Window::selling();
     window.type_text("croisant");
