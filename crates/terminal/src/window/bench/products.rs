@@ -97,7 +97,7 @@ impl Products {
     }
 
     /// Whether a name is the expected one; the derived ones do not count.
-    pub(crate) fn is(&self, name: &str, expected: &str) -> bool {
+    pub(crate) fn is(name: &str, expected: &str) -> bool {
         fold(name) == fold(expected)
     }
 }
