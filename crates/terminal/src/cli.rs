@@ -7,7 +7,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::counter::CounterOptions;
 
 const EXAMPLES: &str = "\
-Start a shop and sell something:
+Open the till's window, which asks three questions the first time:
+  tillmesh
+  tillmesh --printer 192.168.1.50:9100 --card-reader simulated
+
+Start a shop and sell something without it:
   tillmesh init --name \"Corner Shop\" --currency GBP --country GB --time-zone Europe/London
   tillmesh import products products.csv
   tillmesh sell MUG-01 TEA-12x3 --cash 20

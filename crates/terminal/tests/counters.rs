@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use terminal::counter::view::{FirstStep, LetInScreen, WaitingState};
+use terminal::control;
+use terminal::counter::view::{FirstStep, LetInScreen, PaperState, WaitingState};
 use terminal::counter::{
     CounterOptions, Desk, Intent, Notice, Screen, Stage, StartAnswers, StartSource, View, Worker,
 };
@@ -14,6 +15,8 @@ use terminal::counter::{
 /// How often a test looks before it fails, and how long it waits for news in between.
 const PATIENCE: usize = 1200;
 const LOOK: Duration = Duration::from_millis(50);
+/// What the first till prints.
+const PAPER: &str = "paper.bin";
 const ESPRESSO: &str = "2900000000018";
 const MUG: &str = "2900000000223";
 
@@ -84,7 +87,9 @@ fn let_in(desk: &Desk) -> Option<&LetInScreen> {
 
 /// Two tills of one store.
 fn two(one: &Path, other: &Path) -> (Window, Window) {
-    let first = Window::open(one, |_| {});
+    let first = Window::open(one, |options| {
+        options.printer = Some(one.join(PAPER).display().to_string());
+    });
     first.found();
     first.wants(Intent::LetIn);
     let (code, address) = first.desk_that(|desk| {
@@ -103,6 +108,10 @@ fn two(one: &Path, other: &Path) -> (Window, Window) {
     let (name, there) = first.desk_that(|desk| let_in(desk)?.words.clone());
     assert_eq!((name.as_str(), there), ("Bar", here));
     // The first till sells on while it waits for the answer.
+    first.wants(Intent::Scan(MUG.to_owned()));
+    first.wants(Intent::TakeExactCash);
+    first.desk_that(|desk| matches!(desk.screen, Screen::Paid(_)).then_some(()));
+    first.wants(Intent::LetIn);
     second.wants(Intent::WordsMatch(true));
     first.wants(Intent::LetInAnswer(true));
     first.desk_that(|desk| let_in(desk)?.added.clone());
@@ -190,6 +199,64 @@ fn a_cart_goes_from_one_till_to_the_other_and_back() {
         Screen::Refund(refund) => refund.receipt.as_ref().map(|found| found.lines.len()),
         _ => None,
     });
+}
+
+#[test]
+fn a_receipt_says_when_its_sale_is_stored_on_one_till_only() {
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (first, second) = two(one.path(), other.path());
+    let papers = || {
+        let bytes = std::fs::read(one.path().join(PAPER)).unwrap();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        (text.matches("Corner Shop").count(), text.matches("STORED ON THIS TILL ONLY").count())
+    };
+    let sell = |receipt: usize| {
+        first.wants(Intent::Scan(MUG.to_owned()));
+        first.wants(Intent::TakeExactCash);
+        let number = format!("R1-{receipt:06}");
+        first.desk_that(|desk| {
+            let last = desk.last.as_ref()?;
+            let printed = last.paper == PaperState::Printed;
+            (printed && last.receipt.starts_with(&number)).then_some(last.stored_on)
+        })
+    };
+    // The first sale was made while the second till was let in.
+    let marked = papers().1;
+    assert_eq!(sell(2), 2);
+    assert_eq!(papers(), (2, marked));
+    drop(second);
+    first.desk_that(|desk| {
+        let alone = desk.safety.peers.iter().all(|peer| !peer.connected);
+        (alone && desk.safety.offline_secs.is_some()).then_some(())
+    });
+    assert_eq!(sell(3), 1);
+    assert_eq!(papers(), (3, marked + 1));
+    first.desk_that(|desk| (desk.safety.only_here == 1).then_some(()));
+    // The other one comes back and holds it too.
+    let again = Window::open(other.path(), |_| {});
+    first.desk_that(|desk| (desk.safety.only_here == 0).then_some(()));
+    first.desk_that(|desk| (desk.last.as_ref()?.stored_on == 2).then_some(()));
+    drop(again);
+}
+
+#[test]
+fn commands_typed_elsewhere_are_answered_by_the_till_of_the_window() {
+    let folder = tempfile::tempdir().unwrap();
+    let window = Window::open(folder.path(), |_| {});
+    window.found();
+    let typed = |line: &str| {
+        let words = line.split(' ').map(ToOwned::to_owned).collect();
+        control::ask(folder.path(), words).unwrap().unwrap()
+    };
+    assert_eq!(typed("sell MUG-01 --cash 10 --quiet"), 0);
+    window.wants(Intent::ReadX);
+    window.desk_that(|desk| match &desk.screen {
+        Screen::X(Some(report)) => (report.totals.sales.count == 1).then_some(()),
+        _ => None,
+    });
+    // What would make the cashier wait is done in the window.
+    assert_eq!(typed("pair"), 2);
+    assert_eq!(typed("sell NOTHING"), 1);
 }
 
 #[test]

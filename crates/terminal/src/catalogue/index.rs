@@ -63,7 +63,7 @@ impl Index {
         if !by_sku.is_sorted_by_key(sku) {
             by_sku.sort_by_key(sku);
         }
-        let (words, places) = in_order(words)?;
+        let (words, places) = in_order(&words)?;
         let place = |word: u32| places.get(word as usize).copied().unwrap_or(u32::MAX);
         let mut pairs: Vec<(u32, u32)> =
             pairs.into_iter().map(|(word, product)| (place(word), product)).collect();
@@ -141,10 +141,10 @@ impl Gathered {
 }
 
 /// The words as a map from word to place, and the place of each number.
-fn in_order(words: BTreeMap<Box<str>, u32>) -> Result<(Map<Vec<u8>>, Vec<u32>), IndexError> {
+fn in_order(words: &BTreeMap<Box<str>, u32>) -> Result<(Map<Vec<u8>>, Vec<u32>), IndexError> {
     let mut places = vec![u32::MAX; words.len()];
     let mut builder = fst::MapBuilder::memory();
-    for (place, (word, number)) in (0_u32..).zip(&words) {
+    for (place, (word, number)) in (0_u32..).zip(words) {
         builder.insert(word.as_bytes(), u64::from(place))?;
         if let Some(slot) = places.get_mut(*number as usize) {
             *slot = place;

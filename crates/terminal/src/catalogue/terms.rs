@@ -14,6 +14,11 @@ pub(super) const NONE: u8 = u8::MAX;
 const ERROR: u8 = 10;
 /// What an error in the first letter costs beside: people look at what they begin with.
 const FIRST_LETTER: u8 = 4;
+/// What a neighbour costs that is so much more common than what was typed: a little more than a word
+/// that is unfinished.
+const NEIGHBOUR: u8 = 5;
+/// How many times as common it has to be.
+const COMMON: usize = 8;
 /// What an unfinished word costs, and what each letter that is still to come adds, up to four.
 const UNFINISHED: u8 = 1;
 /// What a beginning costs where the typist has gone on to the next word.
@@ -60,6 +65,9 @@ impl Meaning {
         let automaton =
             if open { builder.build_prefix_dfa(typed) } else { builder.build_dfa(typed) };
         let first = typed.as_bytes().first();
+        // A word that hardly any name has is likely a typing error itself, if a neighbour is common.
+        let known = index.words.get(typed).and_then(|word| u32::try_from(word).ok());
+        let known = known.map_or(0, |word| index.products(word).len());
         let mut found = index.words.search_with_state(&automaton).into_stream();
         while let Some((word, number, state)) = found.next() {
             let Distance::Exact(errors) = automaton.distance(state) else { continue };
@@ -68,7 +76,11 @@ impl Meaning {
             }
             let first = if word.first() == first { 0 } else { FIRST_LETTER };
             let open = if open { unfinished(word, letters) } else { 0 };
-            meaning.add(number, errors.saturating_mul(ERROR).saturating_add(first + open));
+            let cost = errors.saturating_mul(ERROR).saturating_add(first + open);
+            let common = known > 0
+                && u32::try_from(number)
+                    .is_ok_and(|word| index.products(word).len() >= known.saturating_mul(COMMON));
+            meaning.add(number, if common { cost.min(NEIGHBOUR + errors) } else { cost });
         }
         meaning
     }

@@ -4,6 +4,7 @@ use pos_core::cart::{CartCommand, CartStatus, CartView};
 use pos_core::ids::{CartId, CustomerId, DeviceId};
 use pos_core::money::Money;
 use pos_core::sale;
+use pos_core::transaction::ReceiptNumber;
 use replica::core::{CommandError, Remainder};
 use replica::documents::{CustomerEdit, CustomerView};
 use replica::presence::Place;
@@ -67,13 +68,18 @@ impl<S: Storage> Counter<S> {
         };
         self.selected = view.live_lines().last().map(|line| line.id);
         self.show_cart(view);
+        self.stand_on(cart);
+        self.page = Page::Sale;
+        self.look(true);
+        Ok(())
+    }
+
+    /// Tells the other tills that this cart is on the screen here.
+    pub(super) fn stand_on(&mut self, cart: CartId) {
         let operator = self.operator.to_string();
         if let Some(mesh) = self.till.mesh() {
             mesh.set_place(&Place::new(Some(cart), &operator));
         }
-        self.page = Page::Sale;
-        self.look(true);
-        Ok(())
     }
 
     /// What other tills have done to the cart on the screen.
@@ -116,6 +122,9 @@ impl<S: Storage> Counter<S> {
                 self.remainder_here = remainder.map(|of| receipt_of(&of).unwrap_or_default());
                 continue;
             }
+            if let Some(remainder) = &remainder {
+                self.tell_left_over(cart.id, remainder);
+            }
             let card_unknown = self.kept.aside.iter().any(|aside| aside.cart == cart.id);
             let shows = cart.live_lines().next().is_some() || card_unknown;
             if shows && waiting.len() < WAITING_SHOWN_MAX {
@@ -123,6 +132,15 @@ impl<S: Storage> Counter<S> {
             }
         }
         self.waiting = waiting;
+    }
+
+    /// Says once that lines were added to a cart while it was paid here.
+    fn tell_left_over(&mut self, cart: CartId, remainder: &Remainder) {
+        let here = self.till.register(None).ok();
+        let paid_on = remainder.receipt.as_ref().map(ReceiptNumber::register);
+        if paid_on.is_some() && paid_on == here.as_ref() && self.told.insert(cart) {
+            self.post(Notice::LeftOver);
+        }
     }
 
     fn waiting_cart(

@@ -1,11 +1,11 @@
 //! The counter itself: what it holds, and which part answers which intent.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use pos_core::barcode::BarcodeTable;
 use pos_core::cart::CartView;
-use pos_core::ids::{LineId, OperatorId, RegisterId};
+use pos_core::ids::{CartId, LineId, OperatorId, RegisterId};
 use pos_core::money::Currency;
 use pos_core::report::{XReport, ZReport};
 use replica::core::{Alarm, CommandError, Digest, Durable, FeedId};
@@ -41,6 +41,8 @@ pub struct Counter<S> {
     pub(super) papers: Papers,
     pub(super) card: CardDesk,
     pub(super) loopback: bool,
+    /// The cart of the note, while it cannot be read.
+    pub(super) waits_for: Option<CartId>,
     /// What must outlive the program: the cart on the screen and what was taken for it.
     pub(super) kept: Kept,
     /// It has changed and is not on disk yet.
@@ -49,7 +51,11 @@ pub struct Counter<S> {
     pub(super) selected: Option<LineId>,
     pub(super) additions: u64,
     pub(super) page: Page,
+    /// A new till that is being let in, on the screen or behind the sale.
+    pub(super) letting: Option<Box<LettingIn>>,
     pub(super) waiting: Vec<WaitingCart>,
+    /// Carts of which it was said that they were left over.
+    pub(super) told: BTreeSet<CartId>,
     /// The cart on the screen is what was left of one that was paid on this receipt.
     pub(super) remainder_here: Option<String>,
     pub(super) customers: Vec<CustomerRow>,
@@ -85,7 +91,7 @@ pub(super) enum Page {
     Refund(Box<Returning>),
     X(Option<Box<XReport>>),
     Z(Box<Durable<ZReport>>),
-    LetIn(Box<LettingIn>),
+    LetIn,
 }
 
 /// What a counter is set up with.
@@ -117,13 +123,16 @@ impl<S: Storage> Counter<S> {
             papers,
             card,
             loopback,
+            waits_for: None,
             kept: Kept::default(),
             unkept: false,
             cart: None,
             selected: None,
             additions: 0,
             page: Page::Sale,
+            letting: None,
             waiting: Vec::new(),
+            told: BTreeSet::new(),
             remainder_here: None,
             customers: Vec::new(),
             customer: None,
@@ -288,9 +297,8 @@ impl<S: Storage> Counter<S> {
         if self.card.is_under_way() {
             return Err(Notice::CardUnderWay);
         }
-        if let Page::LetIn(letting) = &mut self.page {
-            letting.cancel();
-            self.hear_let_in();
+        if matches!(self.page, Page::LetIn) {
+            self.close_let_in();
         }
         self.card.forget_ended();
         self.page = Page::Sale;
@@ -322,11 +330,13 @@ impl<S: Storage> Counter<S> {
         if !now && !due {
             return;
         }
-        self.looked_ms = Some(at);
+        // The first view comes without products: a scan needs none, and a large book takes a moment.
+        let is_first = self.looked_ms.replace(at).is_none();
         for alarm in self.till.node().take_alarms() {
             self.alarm(&alarm);
         }
         self.meet(at);
+        self.take_up_late();
         let held = self.till.replica().held_digest();
         if now || self.seen != Some(held) {
             self.seen = Some(held);
@@ -339,7 +349,7 @@ impl<S: Storage> Counter<S> {
         // Listing takes a moment that grows with the book: while it changes, not again and again.
         let length = u64::try_from(self.catalogue.items.len()).unwrap_or(u64::MAX);
         let rested = at.saturating_sub(self.listed_ms) >= length / PRODUCTS_A_MS;
-        if self.price_changes != Some(changes) && (rested || length == 0) {
+        if !is_first && self.price_changes != Some(changes) && (rested || length == 0) {
             self.price_changes = Some(changes);
             self.listed_ms = at;
             self.list_products();
@@ -395,7 +405,10 @@ impl<S: Storage> Counter<S> {
             Page::Refund(returning) => Screen::Refund(self.refund_screen(returning)),
             Page::X(report) => Screen::X(report.clone()),
             Page::Z(report) => Screen::Z(Box::new(report.get().clone())),
-            Page::LetIn(letting) => Screen::LetIn(letting.view()),
+            Page::LetIn => match &self.letting {
+                Some(letting) => Screen::LetIn(letting.view()),
+                None => Screen::Sale,
+            },
         }
     }
 }

@@ -101,12 +101,14 @@ impl<S: Storage> Counter<S> {
                 Ok(view) => {
                     self.selected = view.live_lines().last().map(|line| line.id);
                     self.show_cart(view);
+                    self.stand_on(cart);
                 }
                 // It was paid, and the power went before the note was cleared.
                 Err(CommandError::CartClosed { .. } | CommandError::UnknownCart(_)) => {
                     self.forget_cart();
                 }
-                Err(error) => self.post(super::desk::refusal(error)),
+                // The index is rebuilt: it is looked for again when it is whole.
+                Err(_) => self.waits_for = Some(cart),
             }
         }
         if let Some(card) = self.kept.card.clone() {
@@ -115,6 +117,21 @@ impl<S: Storage> Counter<S> {
             self.page = Page::Pay;
         }
         self.last_paper();
+    }
+
+    /// The cart that could not be read at the start, once the index is whole; unless the screen has
+    /// another by now, and it is among those that wait.
+    pub(super) fn take_up_late(&mut self) {
+        if self.waits_for.is_none() || self.till.replica().rebuilding().is_some() {
+            return;
+        }
+        let Some(cart) = self.waits_for.take() else { return };
+        if self.cart.is_none()
+            && let Ok(view) = self.till.cart(cart)
+        {
+            self.selected = view.live_lines().last().map(|line| line.id);
+            self.show_cart(view);
+        }
     }
 
     /// Shows a payment of which nobody knows how it ended.

@@ -25,14 +25,11 @@ pub(super) struct LettingIn {
     /// Connections to close, and when.
     closing: Vec<(ConnId, u64)>,
     over: bool,
+    /// How it ended was on the screen.
+    seen: bool,
 }
 
 impl LettingIn {
-    /// Nobody is let in any more.
-    pub(super) fn cancel(&mut self) {
-        self.window.cancel();
-    }
-
     pub(super) fn view(&self) -> LetInScreen {
         self.shown.clone()
     }
@@ -43,6 +40,10 @@ impl<S: Storage> Counter<S> {
     pub(super) fn let_in(&mut self) -> Result<(), Notice> {
         if self.card.is_under_way() {
             return Err(Notice::CardUnderWay);
+        }
+        if self.letting.as_ref().is_some_and(|letting| !letting.seen) {
+            self.page = Page::LetIn;
+            return Ok(());
         }
         let mesh = self.till.mesh();
         let mesh = mesh.ok_or_else(|| Notice::NoNetwork(String::new()))?;
@@ -65,14 +66,15 @@ impl<S: Storage> Counter<S> {
             added: None,
             failed: None,
         };
-        let letting = LettingIn { window, shown, closing: Vec::new(), over: false };
-        self.page = Page::LetIn(Box::new(letting));
+        let letting = LettingIn { window, shown, closing: Vec::new(), over: false, seen: false };
+        self.letting = Some(Box::new(letting));
+        self.page = Page::LetIn;
         Ok(())
     }
 
     pub(super) fn let_in_answer(&mut self, same: bool) {
         let now = self.till.moment().monotonic_ms;
-        if let Page::LetIn(letting) = &mut self.page {
+        if let Some(letting) = &mut self.letting {
             if same {
                 letting.window.confirm(now, None);
             } else {
@@ -82,16 +84,19 @@ impl<S: Storage> Counter<S> {
         self.hear_let_in();
     }
 
-    /// What the new device has said, and what follows from it. Never waits.
+    /// Nobody is let in any more.
+    pub(super) fn close_let_in(&mut self) {
+        if let Some(letting) = &mut self.letting {
+            letting.window.cancel();
+        }
+        self.hear_let_in();
+    }
+
+    /// What the new device has said, and what follows from it. Never waits; the sale goes on.
     pub(super) fn hear_let_in(&mut self) {
         let now = self.till.moment().monotonic_ms;
-        if !matches!(self.page, Page::LetIn(_)) {
-            return;
-        }
-        // Out of the page while it works with the till; back in at the end.
-        let Page::LetIn(mut letting) = core::mem::replace(&mut self.page, Page::Sale) else {
-            return;
-        };
+        // Taken out while it works with the till; back in at the end.
+        let Some(mut letting) = self.letting.take() else { return };
         while let Some(news) = self.till.mesh().and_then(replica::net::mesh::Mesh::next_pairing) {
             match news {
                 PairingNews::Connected { conn, device, exporter, .. } => {
@@ -113,7 +118,8 @@ impl<S: Storage> Counter<S> {
                 now < *due
             });
         }
-        self.page = Page::LetIn(letting);
+        letting.seen |= letting.over && matches!(self.page, Page::LetIn);
+        self.letting = Some(letting);
     }
 
     fn let_in_step(&mut self, letting: &mut LettingIn, output: WindowOutput, now: u64) {
@@ -130,6 +136,10 @@ impl<S: Storage> Counter<S> {
             WindowOutput::Compare(comparison) => {
                 let words = *comparison.words.all();
                 letting.shown.words = Some((comparison.name.to_string(), words));
+                // Somebody stands at the other device and waits; a sale is not interrupted.
+                if matches!(self.page, Page::Sale) && self.cart.is_none() {
+                    self.page = Page::LetIn;
+                }
             }
             WindowOutput::Add(added) => {
                 match self.till.execute(Command::ChangeRoster(added.record())) {

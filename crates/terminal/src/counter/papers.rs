@@ -6,8 +6,11 @@ use std::sync::Arc;
 use devices::printer::{self, Condition, Profile};
 use devices::queue::{Job, JobState, PrintQueue, QueueError, QueueOptions, SpoolError, Trouble};
 use devices::transport::{FilePrinter, Printer, TcpPrinter};
+use pos_core::cart::Direction;
 use pos_core::durability::Flushed;
+use pos_core::ids::IdempotencyKey;
 use pos_core::receipt::{ReceiptDocument, ReceiptEdition};
+use pos_core::transaction::SaleTransaction;
 use replica::core::{Completed, Durable};
 use replica::storage::Storage;
 use thiserror::Error;
@@ -15,6 +18,7 @@ use thiserror::Error;
 use super::card::Bell;
 use super::desk::{Counter, Last, refusal};
 use super::notice::Notice;
+use super::pay::SALE_KEY;
 use super::view::{LastSale, PaperState, PrinterTrouble, PrinterView, ReceiptView};
 use crate::limits::RECEIPT_WAITS_MS;
 use crate::paper;
@@ -218,7 +222,9 @@ impl<S: Storage> Counter<S> {
         });
         let Ok(Some(Some(done))) = found else { return };
         let key = format!("receipt {}", done.get().number);
-        let unknown = self.papers.queue.as_ref().is_some_and(|queue| queue.fate_of(&key).is_none());
+        let rung_up_here = is_of_the_counter(&done.get().transaction);
+        let unknown = rung_up_here
+            && self.papers.queue.as_ref().is_some_and(|queue| queue.fate_of(&key).is_none());
         if let Ok(document) = self.document(&done, ReceiptEdition::Original) {
             let total = done.get().transaction.settled().unwrap_or(document.payable);
             let sale = LastSale {
@@ -278,6 +284,13 @@ impl<S: Storage> Counter<S> {
         let paper = self.papers.state(&last.paper_key);
         Some(LastSale { stored_on: self.stored_on(last.end.as_ref()), paper, ..last.sale.clone() })
     }
+}
+
+/// Whether somebody at the window rang it up: what was typed as a command was answered with its
+/// receipt. Only the window takes goods back.
+fn is_of_the_counter(sale: &SaleTransaction) -> bool {
+    let key = sale.idempotency_key.as_ref().map(IdempotencyKey::as_str);
+    sale.direction == Direction::Return || key.is_some_and(|key| key.starts_with(SALE_KEY))
 }
 
 /// A receipt to look at.

@@ -23,6 +23,9 @@ use crate::paper;
 use crate::till::Payment;
 use pos_core::receipt::ReceiptEdition;
 
+/// How the names of the window's sales begin; the cart's id follows.
+pub(super) const SALE_KEY: &str = "counter-";
+
 impl<S: Storage> Counter<S> {
     pub(super) fn pay(&mut self) -> Result<(), Notice> {
         self.cart_to_pay()?;
@@ -163,6 +166,11 @@ impl<S: Storage> Counter<S> {
             };
             if let Err(notice) = done {
                 self.post(notice);
+                // What was paid back and could not be written down is still to be: it is asked
+                // about again.
+                if self.kept.card.as_ref().is_some_and(|still| still.id == kept.id) {
+                    self.card.take_up(kept.id, kept.amount);
+                }
             }
         }
     }
@@ -196,7 +204,7 @@ impl<S: Storage> Counter<S> {
         let cart = self.cart_to_pay()?.id;
         let register = self.ready_register()?;
         let operator = self.operator.clone();
-        let key = IdempotencyKey::new(format!("counter-{cart}"))
+        let key = IdempotencyKey::new(format!("{SALE_KEY}{cart}"))
             .map_err(|error| Notice::Refused(error.to_string()))?;
         let payment = Payment {
             cart,

@@ -18,7 +18,7 @@ use replica::storage::Storage;
 
 use super::desk::{Counter, Page, refusal};
 use super::intent::RefundReason;
-use super::kept::KeptRefund;
+use super::kept::{Aside, KeptRefund};
 use super::notice::Notice;
 use super::pay::tender_refusal;
 use super::scan::{self, Meaning};
@@ -261,6 +261,13 @@ impl<S: Storage> Counter<S> {
         }
         let reason = returning.reason.clone().ok_or(Notice::ReasonMissing)?;
         let restock = returning.restock;
+        // Nobody knows whether goods of this receipt were paid back by card: not a second time.
+        let unsure = |aside: &Aside| {
+            aside.card.refund.as_ref().is_some_and(|refund| refund.original == original)
+        };
+        if self.kept.aside.iter().any(unsure) {
+            return Err(Notice::CardUnderWay);
+        }
         self.weigh_refund()?;
         let due = self.returning()?.due.ok_or(Notice::NothingLeft)?;
         let cart = CartId::from_bytes([0; 16]);

@@ -12,6 +12,8 @@
 //! as one only when it was fast at its slowest reading. So a hiccup of the machine never makes a scan
 //! out of typing. A scan during a hiccup is typing then, and does what a typed code with Enter does.
 
+use pos_core::gtin::Gtin;
+
 /// Times and lengths that tell a scanner from a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
@@ -20,6 +22,8 @@ pub struct Pace {
     pub gap_us: u64,
     /// Longest time a scanner takes for a stroke, over a whole code, in microseconds.
     pub mean_us: u64,
+    /// The same for a code that is a GTIN, check digit and all: nobody types one by chance.
+    pub gtin_us: u64,
     /// Shortest code, in characters.
     pub shortest: usize,
     /// Longest code; what goes on is not a scan.
@@ -29,7 +33,8 @@ pub struct Pace {
 impl Pace {
     /// Scanners send a key every 2 to 20 ms; the fastest typists need 60 ms, and 30 ms for a few keys
     /// that their fingers roll over. Held no longer than that, typing feels as it did.
-    pub const USUAL: Self = Self { gap_us: 30_000, mean_us: 25_000, shortest: 4, longest: 256 };
+    pub const USUAL: Self =
+        Self { gap_us: 30_000, mean_us: 25_000, gtin_us: 45_000, shortest: 4, longest: 256 };
 }
 
 impl Default for Pace {
@@ -96,7 +101,8 @@ impl<E> Wedge<E> {
 
     /// Takes the next stroke.
     pub fn stroke(&mut self, at: Arrival, stroke: Stroke, event: E) -> Vec<Heard<E>> {
-        let mut heard = self.wait(at.before_us);
+        // It may have come right behind the last one, however late it was looked for.
+        let mut heard = self.wait(at.after_us);
         match stroke {
             Stroke::Character(_) | Stroke::Silent => {
                 if self.characters >= self.pace.longest {
@@ -147,7 +153,9 @@ impl<E> Wedge<E> {
     fn is_scan(&self, end: Arrival) -> bool {
         let strokes = u64::try_from(self.characters).unwrap_or(u64::MAX);
         let took = end.before_us.saturating_sub(self.began_us);
-        self.characters >= self.pace.shortest && took <= self.pace.mean_us.saturating_mul(strokes)
+        let each =
+            if self.code.parse::<Gtin>().is_ok() { self.pace.gtin_us } else { self.pace.mean_us };
+        self.characters >= self.pace.shortest && took <= each.saturating_mul(strokes)
     }
 
     fn release(&mut self, heard: &mut Vec<Heard<E>>) {
@@ -291,6 +299,23 @@ mod tests {
             }
             prop_assert_eq!(out, letters(&mut strokes.iter().map(|(_, stroke)| *stroke)));
         }
+    }
+
+    #[test]
+    fn a_hiccup_in_the_middle_of_a_scan_does_not_tear_it() {
+        let mut wedge = Wedge::default();
+        let (mut looked, mut heard) = (0, Vec::new());
+        // Looked for at 3, 10, 90 and 100 ms: the machine was busy in between.
+        for (now, keys) in [(3_000, "40"), (10_000, "063"), (90_000, "81333931"), (100_000, "")] {
+            let at = Arrival { after_us: looked, before_us: now };
+            for letter in keys.chars() {
+                heard.extend(wedge.stroke(at, Stroke::Character(letter), letter));
+            }
+            looked = now;
+        }
+        let at = Arrival { after_us: 100_000, before_us: 101_000 };
+        heard.extend(wedge.stroke(at, Stroke::End, '\n'));
+        assert_eq!(heard, [Heard::Code("4006381333931".to_owned())]);
     }
 
     #[test]

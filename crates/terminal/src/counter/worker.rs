@@ -240,6 +240,10 @@ fn sell(
         // Without the store's settings nothing can be sold: the index comes first, this once.
         till.finish_rebuild(|_, _| {});
     }
+    if !fetched(&mut till, intents, publish) {
+        till.close();
+        return Ok(());
+    }
     let (setup, _reader) = set_up(options, bell)?;
     let mut counter = Counter::new(till, setup)?;
     for notice in notices {
@@ -258,6 +262,32 @@ fn sell(
     bell.nudges(None);
     counter.close();
     Ok(())
+}
+
+/// Waits for the store's settings where a till was let in and stopped before it had them; `false`
+/// when the window is closed first.
+fn fetched(
+    till: &mut Till<FileStorage>,
+    intents: &Receiver<Intent>,
+    publish: &dyn Fn(Arc<View>),
+) -> bool {
+    let mut shown = None;
+    let mut revision = 0_u64;
+    while till.settings().is_err() {
+        if matches!(intents.try_recv(), Err(TryRecvError::Disconnected)) {
+            return false;
+        }
+        let (done, total) = till.catching_up().unwrap_or_default();
+        if shown.replace((done, total)) != Some((done, total)) {
+            revision = revision.wrapping_add(1);
+            let step = FirstStep::Fetching { done, total };
+            let (name, country, source) = (String::new(), None, None);
+            let stage = Stage::FirstStart(FirstStart { step, name, country, source });
+            publish(Arc::new(View { revision, stage, notices: Vec::new() }));
+        }
+        till.wait(LONGEST_WAIT);
+    }
+    true
 }
 
 /// Printer and reader, and the simulated reader where it is one.

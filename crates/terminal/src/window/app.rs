@@ -78,8 +78,8 @@ fn state_of(folder: &Path, ctx: &Context) -> ViewState {
 }
 
 impl eframe::App for App {
-    fn raw_input_hook(&mut self, ctx: &Context, input: &mut RawInput) {
-        self.surface.listen(ctx, input, self.clock.micros());
+    fn raw_input_hook(&mut self, _ctx: &Context, input: &mut RawInput) {
+        self.surface.listen(input, self.clock.micros());
     }
 
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {

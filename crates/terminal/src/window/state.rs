@@ -239,7 +239,7 @@ impl ViewState {
 
 /// The line that is worked on.
 pub fn selected(desk: &Desk) -> Option<&LineView> {
-    let id: LineId = desk.cart.selected.clone()?;
+    let id: LineId = desk.cart.selected?;
     desk.cart.lines.iter().find(|line| line.id == id)
 }
 

@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use eframe::egui::{Context, Event, Key, RawInput, Ui};
+use eframe::egui::{Event, Key, RawInput, Ui};
 
 use super::screens::{desk, first_start, notices};
 use super::state::{Intents, ViewState};
@@ -35,7 +35,7 @@ impl Surface {
 
     /// Takes scans out of the input before any widget sees it. `now_us`: any clock that does not go
     /// back. To be called once before each frame.
-    pub fn listen(&mut self, ctx: &Context, input: &mut RawInput, now_us: u64) {
+    pub fn listen(&mut self, input: &mut RawInput, now_us: u64) {
         let idle = now_us.saturating_sub(self.looked_us) > IDLE_US;
         let after_us = if idle { now_us.saturating_sub(WAKING_US) } else { self.looked_us };
         self.looked_us = now_us;
@@ -54,15 +54,16 @@ impl Surface {
                 Heard::Typed(event) => input.events.push(event),
             }
         }
-        if let Some(due) = self.wedge.due_us() {
-            let wait = due.saturating_sub(now_us).saturating_add(1000);
-            ctx.request_repaint_after(Duration::from_micros(wait));
-        }
     }
 
     /// Draws the view; what the person, and the scanner, want.
     pub fn ui(&mut self, ui: &mut Ui, view: &View) -> Intents {
         let mut out: Intents = self.scans.drain(..).map(Intent::Scan).collect();
+        if let Some(due) = self.wedge.due_us() {
+            // What is held back becomes typing then.
+            let wait = due.saturating_sub(self.looked_us).saturating_add(1000);
+            ui.ctx().request_repaint_after(Duration::from_micros(wait));
+        }
         let state = &mut self.state;
         match &view.stage {
             Stage::Opening => first_start::opening(ui, state),

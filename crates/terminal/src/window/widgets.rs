@@ -49,36 +49,43 @@ impl<'a> Button<'a> {
     }
 
     /// How it looks.
+    #[must_use]
     pub fn look(self, look: Look) -> Self {
         Self { look, ..self }
     }
 
     /// The key that does the same; shown small in its corner where keys are shown.
+    #[must_use]
     pub fn key(self, hint: Option<&'a str>) -> Self {
         Self { hint, ..self }
     }
 
     /// A second, smaller line.
+    #[must_use]
     pub fn detail(self, detail: &'a str) -> Self {
         Self { detail: Some(detail), ..self }
     }
 
     /// Its size in points.
+    #[must_use]
     pub fn size(self, width: f32, height: f32) -> Self {
         Self { size: vec2(width, height), ..self }
     }
 
     /// Its height in points.
+    #[must_use]
     pub fn height(self, height: f32) -> Self {
         Self { size: vec2(self.size.x, height), ..self }
     }
 
     /// The size of its text.
+    #[must_use]
     pub fn text_size(self, font: f32) -> Self {
         Self { font, ..self }
     }
 
     /// Whether it can be pressed.
+    #[must_use]
     pub fn enabled(self, enabled: bool) -> Self {
         Self { enabled, ..self }
     }
@@ -160,8 +167,9 @@ impl<'a> Button<'a> {
 
 /// Text in a rectangle, on as many lines as fit, smaller where it would not fit; the rest is cut with
 /// an ellipsis.
+#[expect(clippy::needless_pass_by_value, reason = "a font is made where it is used")]
 pub fn line(ui: &Ui, rect: Rect, text: &str, font: FontId, colour: Color32, align: Align2) {
-    let galley = fitted(ui, rect.size(), text, font, colour);
+    let galley = fitted(ui, rect.size(), text, &font, colour);
     let at = align.align_size_within_rect(galley.size(), rect);
     ui.painter().galley(at.min, galley, colour);
 }
@@ -170,7 +178,7 @@ fn fitted(
     ui: &Ui,
     room: Vec2,
     text: &str,
-    font: FontId,
+    font: &FontId,
     colour: Color32,
 ) -> std::sync::Arc<egui::Galley> {
     let laid = |size: f32| {
@@ -257,12 +265,11 @@ pub fn bare_field(
         .min_size(vec2(0.0, theme::TOUCH.max(size * 2.2)));
     let focused = ui.memory(|memory| memory.has_focus(id));
     let mut response = ui.add(edit);
-    match label {
-        Some(label) => response = response.labelled_by(label),
-        None => {
-            let name = name.to_owned();
-            ui.ctx().accesskit_node_builder(id, |node| node.set_label(name));
-        }
+    if let Some(label) = label {
+        response = response.labelled_by(label);
+    } else {
+        let name = name.to_owned();
+        ui.ctx().accesskit_node_builder(id, |node| node.set_label(name));
     }
     let entered = (focused || response.lost_focus())
         && ui.input_mut(|input| input.consume_key(egui::Modifiers::NONE, Key::Enter));

@@ -119,6 +119,30 @@ fn a_refund_by_receipt_takes_four_presses() {
 }
 
 #[test]
+fn a_press_on_a_tile_adds_its_product() {
+    let mut window = Window::selling();
+    window.tap("Bagel with cream cheese");
+    window.until("the line", |desk| desk.cart.total.minor() == 450);
+    window.tap_first("Bagel with cream cheese");
+    window.until("two of it", |desk| desk.cart.total.minor() == 900);
+    scanned(&mut window, ESPRESSO, 2);
+    window.tap("Butter 250 g");
+    window.until("three lines", |desk| desk.cart.lines.len() == 3);
+}
+
+#[test]
+fn a_code_typed_when_all_is_paid_starts_the_next_sale() {
+    let mut window = Window::selling();
+    scanned(&mut window, ESPRESSO, 1);
+    pay(&mut window);
+    window.tap("Exact");
+    paid(&mut window);
+    window.type_text(CROISSANT);
+    window.key(Key::Enter);
+    window.until("the next sale", |desk| desk.cart.total.minor() == 190);
+}
+
+#[test]
 fn the_keyboard_alone_sells() {
     let mut window = Window::selling();
     window.type_text("croisant");

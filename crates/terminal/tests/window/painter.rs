@@ -7,7 +7,7 @@ use std::path::Path;
 
 use dream_soft_render::{ClipRect, Color, Mesh, SoftwareRenderer, TextureId, Vertex};
 use eframe::egui::{
-    self, ClippedPrimitive, Context, FullOutput, ImageData, TexturesDelta, epaint, vec2,
+    self, ClippedPrimitive, Color32, Context, FullOutput, ImageData, TexturesDelta, epaint, vec2,
 };
 
 /// Textures and the last picture.
@@ -33,23 +33,21 @@ impl Painter {
             for delta in images {
                 let ImageData::Color(image) = &delta.image;
                 let [width, height] = image.size;
-                let bytes: Vec<u8> = image.pixels.iter().flat_map(|one| one.to_array()).collect();
-                match (delta.pos, self.textures.get(&id)) {
-                    (Some([x, y]), Some(texture)) => {
-                        self.renderer
-                            .update_texture(*texture, x, y, width, height, &bytes)
-                            .unwrap();
-                    }
-                    _ => {
-                        let new = self.renderer.create_texture(width, height, &bytes).unwrap();
-                        if let Some(old) = self.textures.insert(id, new) {
-                            self.renderer.free_texture(old).unwrap();
-                        }
-                    }
+                let bytes: Vec<u8> = image.pixels.iter().flat_map(Color32::to_array).collect();
+                if let (Some([x, y]), Some(texture)) = (delta.pos, self.textures.get(&id)) {
+                    let done = self.renderer.update_texture(*texture, x, y, width, height, &bytes);
+                    done.unwrap();
+                    continue;
+                }
+                let new = self.renderer.create_texture(width, height, &bytes).unwrap();
+                if let Some(old) = self.textures.insert(id, new) {
+                    self.renderer.free_texture(old).unwrap();
                 }
             }
         }
-        for id in delta.free.drain() {
+        let mut free: Vec<_> = delta.free.drain().collect();
+        free.sort();
+        for id in free {
             if let Some(texture) = self.textures.remove(&id) {
                 self.renderer.free_texture(texture).unwrap();
             }

@@ -241,7 +241,6 @@ impl Window {
     /// A scanner's burst: keys a few milliseconds apart, and Enter. What the wedge lets pass goes on
     /// to the widgets.
     pub(crate) fn scan(&mut self, code: &str) {
-        let ctx = self.harness.ctx.clone();
         let shown = self.state();
         shown.clock_us += 1_000_000;
         let letters = code.chars().flat_map(|letter| {
@@ -252,12 +251,12 @@ impl Window {
         for event in letters.chain([press(Key::Enter)]) {
             shown.clock_us += 2_000;
             let mut input = RawInput { events: vec![event], ..RawInput::default() };
-            shown.surface.listen(&ctx, &mut input, shown.clock_us);
+            shown.surface.listen(&mut input, shown.clock_us);
             passed.extend(input.events);
         }
         shown.clock_us += 1_000_000;
         let mut late = RawInput::default();
-        shown.surface.listen(&ctx, &mut late, shown.clock_us);
+        shown.surface.listen(&mut late, shown.clock_us);
         for event in passed.into_iter().chain(late.events) {
             self.harness.event(event);
         }

@@ -181,7 +181,10 @@ mod tests {
             assert_eq!(with(&path, "use sled::Db;"), ["`sled`"]);
             assert_eq!(with(&path, "use automerge::Change;"), ["`automerge`"]);
         }
-        assert!(with("crates/terminal/src/x.rs", "use egui::Ui; use eframe::App;").is_empty());
+        let screen = "use egui::Ui; use eframe::App;";
+        assert!(with("crates/terminal/src/window/x.rs", screen).is_empty());
+        // Not all of the till is its window.
+        assert_eq!(with("crates/terminal/src/counter/x.rs", screen).len(), 2);
         assert_eq!(with("crates/hub/src/x.rs", "use egui::Ui; use eframe::App;").len(), 2);
         // A crate of which the name begins as a home's does is not that home.
         assert_eq!(with("crates/terminals/src/x.rs", "use egui::Ui;"), ["`egui`"]);

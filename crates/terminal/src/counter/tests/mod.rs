@@ -1,6 +1,7 @@
 //! Whole flows at the counter, over a real till in a folder of its own.
 
 mod card;
+mod law;
 mod papers;
 mod refunds;
 mod restart;

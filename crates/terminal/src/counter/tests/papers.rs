@@ -5,6 +5,7 @@ use devices::virtual_printer::{Faults, Setup as PrinterSetup, VirtualPrinter};
 
 use super::*;
 use crate::counter::view::{PaperState, PrinterTrouble};
+use crate::till::Payment;
 
 const LONG: Duration = Duration::from_mins(1);
 
@@ -77,6 +78,30 @@ fn a_receipt_that_never_came_to_the_printer_is_printed_at_the_next_start() {
     let next = sell(&mut shop);
     assert!(printer.wait_until(LONG, |papers, _| papers.len() == 2));
     assert!(text(&printer.printed()[1]).contains(&next));
+}
+
+#[test]
+fn a_sale_that_was_typed_as_a_command_is_not_printed_at_the_next_start() {
+    use pos_core::cart::{CartCommand, Direction, ItemRef, Merge};
+    let mut shop = Shop::open();
+    shop.tap(Intent::OpenShift(gbp(0)));
+    let operator = OperatorId::new("anna").unwrap();
+    let till = shop.counter().till();
+    let register = till.register(None).unwrap();
+    let cart = till.open_cart("", &operator).unwrap();
+    let (item, quantity) = (ItemRef::Sku("MUG-01".parse().unwrap()), quantity("1"));
+    let (price, direction, merge) = (None, Direction::Sale, Merge::NewLine);
+    let add = CartCommand::AddItem { item, quantity, price, direction, merge };
+    till.edit_cart(cart, add).unwrap();
+    let tenders = vec![pos_core::tender::Tendered::cash(gbp(850))];
+    let (register, operator) = (&register, &operator);
+    let (key, wall_time) = (None, None);
+    till.complete(Payment { cart, register, operator, tenders, key, wall_time }).unwrap();
+    let printer = printer(Faults::default());
+    shop.restart(Some(&printer.address().to_string()));
+    let receipt = sell(&mut shop);
+    assert!(printer.wait_until(LONG, |papers, _| !papers.is_empty()));
+    assert!(text(&printer.printed()[0]).contains(&receipt));
 }
 
 #[test]

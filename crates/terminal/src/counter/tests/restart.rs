@@ -56,3 +56,19 @@ fn a_card_payment_that_was_under_way_is_unknown_until_the_reader_says() {
     assert_eq!(desk.cart.id, None);
     assert!(matches!(desk.screen, Screen::Sale), "{:?}", desk.screen);
 }
+
+#[test]
+fn a_cart_that_cannot_be_read_at_once_comes_when_the_index_is_whole() {
+    let mut shop = Shop::open();
+    shop.scan(ESPRESSO);
+    shop.restart(None);
+    let cart = shop.desk().cart.id.unwrap();
+    // As a start finds it whose index is rebuilt.
+    let counter = shop.counter();
+    counter.forget_cart();
+    counter.waits_for = Some(cart);
+    counter.look(true);
+    counter.publish();
+    assert_eq!(shop.desk().cart.id, Some(cart));
+    assert_eq!(shop.desk().cart.lines.len(), 1);
+}

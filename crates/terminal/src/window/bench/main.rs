@@ -98,9 +98,9 @@ fn measure(asked: &Asked) -> Result<Value, Box<dyn Error>> {
     let built = Instant::now();
     let index_ms = millis(screen.until_search(built)?);
     let lines = scans(&mut screen, &products)?;
-    let typing = typing(&mut screen, list, &products)?;
+    let typing = typing(&mut screen, list)?;
     let ninety = ninety(&mut screen, &products)?;
-    let idle = screen.idle(Duration::from_secs(5))?;
+    let idle = screen.idle(Duration::from_secs(5));
     let frames = percentiles(&mut screen.frames_us.clone());
     drop(screen);
     let starts = starts(&store, products.scannable(0)?)?;
@@ -153,7 +153,7 @@ fn scans(screen: &mut Screen, products: &Products) -> Result<Value, Box<dyn Erro
 }
 
 /// Every misspelling, key by key.
-fn typing(screen: &mut Screen, list: &Path, products: &Products) -> Result<Value, Box<dyn Error>> {
+fn typing(screen: &mut Screen, list: &Path) -> Result<Value, Box<dyn Error>> {
     let mut reader = csv::Reader::from_path(list)?;
     let (mut to_hits, mut search) = (Vec::new(), Vec::new());
     let (mut found, mut asked) = (0, 0);
@@ -170,7 +170,8 @@ fn typing(screen: &mut Screen, list: &Path, products: &Products) -> Result<Value
             to_hits.push(micros(screen.type_letter(letter)?));
         }
         asked += 1;
-        found += usize::from(screen.hits().iter().take(5).any(|name| products.is(name, &expected)));
+        found +=
+            usize::from(screen.hits().iter().take(5).any(|name| Products::is(name, &expected)));
         screen.clear();
     }
     Ok(json!({
@@ -188,7 +189,7 @@ fn ninety(screen: &mut Screen, products: &Products) -> Result<Value, Box<dyn Err
     let mut took = Vec::new();
     for at in 0..90_u32 {
         let due = began + Duration::from_secs(30) * at / 90;
-        screen.rest_until(due)?;
+        screen.rest_until(due);
         took.push(micros(screen.scan(products.scannable(at as usize)?)?));
     }
     let figures = json!({

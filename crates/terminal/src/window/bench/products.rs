@@ -56,9 +56,7 @@ impl Products {
                 format!("{name}, pack of {}", at % 9 + 2),
             ));
         }
-        let scannable = rows.iter().enumerate();
-        let scannable =
-            scannable.filter(|(_, (gtin, _))| gtin.len() == 13 && gtin.starts_with('3'));
+        let scannable = rows.iter().enumerate().filter(|(_, (gtin, _))| is_public(gtin));
         let scannable = scannable.map(|(at, _)| at).collect();
         Ok(Self { rows, scannable })
     }
@@ -90,7 +88,7 @@ impl Products {
         let many = self.scannable.len();
         let place = self.scannable.get(at.wrapping_mul(37) % many.max(1));
         let row = place.and_then(|place| self.rows.get(*place));
-        Ok(row.map(|(gtin, _)| gtin.as_str()).ok_or("the file has no GTIN that begins with 3")?)
+        Ok(row.map(|(gtin, _)| gtin.as_str()).ok_or("the file has no GTIN of 13 digits to scan")?)
     }
 
     /// The codes of several scans.
@@ -99,7 +97,13 @@ impl Products {
     }
 
     /// Whether a name is the expected one; the derived ones do not count.
-    pub(crate) fn is(&self, name: &str, expected: &str) -> bool {
+    pub(crate) fn is(name: &str, expected: &str) -> bool {
         fold(name) == fold(expected)
     }
+}
+
+/// Whether a number is one product's in the whole world, and not a label a shop prints.
+fn is_public(gtin: &str) -> bool {
+    let private = ["02", "04", "2", "98", "99"];
+    gtin.len() == 13 && !private.iter().any(|start| gtin.starts_with(start))
 }

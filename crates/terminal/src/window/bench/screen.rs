@@ -18,7 +18,7 @@ use terminal::window::theme;
 use terminal::window::words::{Words, languages};
 
 /// Longest wait for anything.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The screen under measurement.
 pub(crate) struct Screen {
@@ -72,7 +72,7 @@ impl Screen {
             ..RawInput::default()
         };
         let now_us = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
-        self.surface.listen(&self.ctx, &mut input, now_us);
+        self.surface.listen(&mut input, now_us);
         let view = self.counter.view();
         let drawing = Instant::now();
         let (surface, mut wanted) = (&mut self.surface, Vec::new());
@@ -125,7 +125,9 @@ impl Screen {
                 return Err(why.clone().into());
             }
             if Instant::now() > limit {
-                return Err(format!("{what} did not come").into());
+                let lines = desk(&view).map_or(0, |desk| desk.cart.lines.len());
+                let said = &view.notices;
+                return Err(format!("{what} did not come; {lines} lines, {said:?}").into());
             }
             self.turn(limit);
         }
@@ -174,7 +176,7 @@ impl Screen {
     pub(crate) fn type_letter(&mut self, letter: char) -> Result<Duration, Box<dyn Error>> {
         // People do not type faster than this.
         let pause = Instant::now() + Duration::from_millis(60);
-        self.rest_until(pause)?;
+        self.rest_until(pause);
         let wanted = self.surface.state.drafts.query.chars().count() + 1;
         let typed = Instant::now();
         self.frame(vec![Event::Text(letter.to_string())]);
@@ -224,20 +226,19 @@ impl Screen {
     }
 
     /// Draws what has to be drawn until a moment.
-    pub(crate) fn rest_until(&mut self, until: Instant) -> Result<(), Box<dyn Error>> {
+    pub(crate) fn rest_until(&mut self, until: Instant) {
         while Instant::now() < until {
             self.turn(until);
         }
-        Ok(())
     }
 
     /// Frames while nothing happens.
-    pub(crate) fn idle(&mut self, time: Duration) -> Result<Value, Box<dyn Error>> {
+    pub(crate) fn idle(&mut self, time: Duration) -> Value {
         // What was added last stands out for a moment.
-        self.rest_until(Instant::now() + Duration::from_secs(2))?;
+        self.rest_until(Instant::now() + Duration::from_secs(2));
         let before = self.frames_us.len();
-        self.rest_until(Instant::now() + time)?;
-        Ok(json!({ "seconds": time.as_secs(), "frames": self.frames_us.len() - before }))
+        self.rest_until(Instant::now() + time);
+        json!({ "seconds": time.as_secs(), "frames": self.frames_us.len() - before })
     }
 }
 

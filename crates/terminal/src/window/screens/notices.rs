@@ -44,31 +44,27 @@ pub fn bars(ui: &mut Ui, posted: &[Posted], state: &mut ViewState, out: &mut Int
 
 /// The remedy, where one press does it.
 fn offer(ui: &mut Ui, posted: &Posted, state: &mut ViewState, out: &mut Intents) {
+    let (word, width) = match &posted.notice {
+        Notice::UnknownCode { .. } => (Word::NoticeSearchIt, 110.0),
+        Notice::NeedsPrice { .. } => (Word::NoticeEnterPrice, 150.0),
+        Notice::LeftOver => (Word::Retrieve, 120.0),
+        _ => return,
+    };
+    if !Button::new(state.words.say(word)).size(width, theme::TOUCH).show(ui) {
+        return;
+    }
+    out.push(Intent::Dismiss(posted.number));
     match &posted.notice {
         Notice::UnknownCode { code } => {
-            if Button::new(state.words.say(Word::NoticeSearchIt)).size(110.0, theme::TOUCH).show(ui)
-            {
-                state.lay(None);
-                state.drafts.query.clone_from(code);
-                state.focus = Some(omnibox::id());
-                out.push(Intent::Dismiss(posted.number));
-            }
+            state.lay(None);
+            state.drafts.query.clone_from(code);
+            state.focus = Some(omnibox::id());
         }
         Notice::NeedsPrice { sku, name, quantity } => {
-            let enter = Button::new(state.words.say(Word::NoticeEnterPrice));
-            if enter.size(150.0, theme::TOUCH).show(ui) {
-                let (sku, name, quantity) = (sku.clone(), name.clone(), *quantity);
-                state.lay(Some(Overlay::OpenPrice { sku, name, quantity }));
-                out.push(Intent::Dismiss(posted.number));
-            }
+            let (sku, name, quantity) = (sku.clone(), name.clone(), *quantity);
+            state.lay(Some(Overlay::OpenPrice { sku, name, quantity }));
         }
-        Notice::LeftOver => {
-            if Button::new(state.words.say(Word::Retrieve)).size(120.0, theme::TOUCH).show(ui) {
-                state.lay(Some(Overlay::Waiting));
-                out.push(Intent::Dismiss(posted.number));
-            }
-        }
-        _ => {}
+        _ => state.lay(Some(Overlay::Waiting)),
     }
 }
 

@@ -76,12 +76,11 @@ fn enter(state: &mut ViewState, out: &mut Intents) {
     let items: Vec<&CatalogueItem> = hits.iter().filter_map(|at| shelf.item(*at)).collect();
     let exact = items.iter().find(|item| is_code_of(item, wanted));
     let digits = !wanted.is_empty() && wanted.bytes().all(|byte| byte.is_ascii_digit());
-    let intent = match (exact, items.first()) {
-        (Some(item), _) => Intent::Add { sku: item.sku.clone(), quantity },
-        // Numbers are codes, even one that the search does not know: labels, receipts.
-        (None, _) if digits => Intent::Scan(typed),
-        (None, Some(item)) => Intent::Add { sku: item.sku.clone(), quantity },
-        (None, None) => Intent::Scan(typed),
+    // Numbers are codes, even one that the search does not know: labels, receipts.
+    let found = exact.or_else(|| items.first().filter(|_| !digits));
+    let intent = match found {
+        Some(item) => Intent::Add { sku: item.sku.clone(), quantity },
+        None => Intent::Scan(typed),
     };
     out.push(intent);
     state.drafts.query.clear();

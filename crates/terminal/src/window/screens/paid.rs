@@ -1,6 +1,6 @@
 //! Paid: the change in the largest letters, until the next scan starts the next sale.
 
-use eframe::egui::{Align2, Frame, Key, Margin, Modifiers, ScrollArea, Sense, Ui, vec2};
+use eframe::egui::{Align2, Event, Frame, Key, Margin, Modifiers, ScrollArea, Sense, Ui, vec2};
 
 use super::receipt;
 use crate::counter::Intent;
@@ -13,9 +13,7 @@ use crate::window::words::{Word, Words};
 
 /// Draws it.
 pub fn ui(ui: &mut Ui, desk: &Desk, paid: &PaidScreen, state: &mut ViewState, out: &mut Intents) {
-    if ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter)) {
-        out.push(Intent::Back);
-    }
+    typed(ui, state, out);
     let wide = ui.available_width() > 700.0;
     if wide {
         ui.columns_const(|[left, right]| {
@@ -27,6 +25,24 @@ pub fn ui(ui: &mut Ui, desk: &Desk, paid: &PaidScreen, state: &mut ViewState, ou
             left_side(ui, desk, paid, state, out);
             preview(ui, paid, state);
         });
+    }
+}
+
+/// Enter goes on to the next sale; after a code that was typed, or a scan that was too slow to be told
+/// from typing, it sells that.
+fn typed(ui: &Ui, state: &mut ViewState, out: &mut Intents) {
+    let query = &mut state.drafts.query;
+    let entered = ui.input_mut(|input| {
+        for event in &input.events {
+            if let Event::Text(text) = event {
+                query.push_str(text);
+            }
+        }
+        input.consume_key(Modifiers::NONE, Key::Enter)
+    });
+    if entered {
+        let code = core::mem::take(query);
+        out.push(if code.trim().is_empty() { Intent::Back } else { Intent::Scan(code) });
     }
 }
 

@@ -78,13 +78,12 @@ fn typed_amount(
 pub fn x(ui: &mut Ui, report: Option<&XReport>, state: &mut ViewState, out: &mut Intents) {
     let title = state.words.say(Word::ReportX).to_owned();
     head(ui, state, &title, report.is_some(), out);
-    match report {
-        Some(report) => figures(ui, report, None, &state.words),
-        None => {
-            let palette = Palette::of(ui);
-            let text = state.words.say(Word::ReportNoShift);
-            say(ui, text, theme::font(theme::LARGE), palette.muted);
-        }
+    if let Some(report) = report {
+        figures(ui, report, None, &state.words);
+    } else {
+        let palette = Palette::of(ui);
+        let text = state.words.say(Word::ReportNoShift);
+        say(ui, text, theme::font(theme::LARGE), palette.muted);
     }
 }
 

@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(words("de").quantity(quantity("0.250"), UnitOfMeasure::Kilogram), "0,25 kg");
         assert_eq!(words("en").quantity(quantity("3"), UnitOfMeasure::Each), "3");
         assert_eq!(words("en").age(Age(840)), "14 min");
-        assert_eq!(words("de").age(Age(172_800)), "2 Tage");
+        assert_eq!(words("de").age(Age(172_800)), "2 Tagen");
         assert_eq!(words("de").percent(1250), "12,5 %");
         assert_eq!(words("en").percent(1000), "10 %");
     }
