@@ -117,10 +117,7 @@ fn play(tree: &Tree, demo: &Demo) -> Result<bool, String> {
     for number in 1..=usize::from(demo.stores) {
         open_store(&program, &folder, demo, number, &mut tills)?;
     }
-    let mut hub = match demo.no_hub {
-        true => None,
-        false => Some(open_hub(tree, &folder, demo, &tills)?),
-    };
+    let mut hub = if demo.no_hub { None } else { Some(open_hub(tree, &folder, demo, &tills)?) };
     let met = started.elapsed();
     let (sender, lines) = channel();
     for till in &mut tills {
